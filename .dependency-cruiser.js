@@ -1,0 +1,58 @@
+/** The layers of the house, bottom first; a folder may import those before it and no others. */
+const LAYERS = ['common', 'config', 'logging', 'access', 'schema', 'engine', 'prompts', 'tasks'];
+const FEATURES = ['chat', 'feedback', 'interview', 'report', 'health', 'docs'];
+
+const inFolder = (name) => `^src/${name}/`;
+const anyOf = (names) => `^src/(${names.join('|')})/`;
+
+const downwards = LAYERS.map((layer, index) => ({
+  name: `${layer}-imports-downwards`,
+  severity: 'error',
+  from: { path: inFolder(layer) },
+  to: { path: anyOf([...LAYERS.slice(index + 1), ...FEATURES]) },
+}));
+
+/** Packages that have one home. */
+const HOMES = [
+  ['openai', 'engine'],
+  ['undici', 'engine'],
+  ['ajv', 'schema'],
+  ['typebox', '(schema|chat|feedback|interview|report)'],
+  ['winston', 'logging'],
+];
+
+const homes = HOMES.map(([name, home]) => ({
+  name: `${name}-has-one-home`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: inFolder(home) },
+  to: { path: `node_modules/${name}/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: 'main\\.ts$' }, to: {} },
+    {
+      name: 'features-do-not-import-each-other',
+      severity: 'error',
+      from: { path: `^src/(${FEATURES.join('|')})/` },
+      to: { path: anyOf(FEATURES), pathNot: '^src/$1/' },
+    },
+    ...downwards,
+    ...homes,
+    {
+      name: 'the-stub-stands-alone',
+      comment: 'It runs in a process of its own and imitates an engine: it must not know the service.',
+      severity: 'error',
+      from: { path: '^src/engine/stub/' },
+      to: { path: '^src/', pathNot: '^src/engine/stub/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/metadata\\.ts$' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+  },
+};
