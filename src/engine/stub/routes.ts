@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ChatEndpoint } from './chat-endpoint.js';
+import { isScript } from './faults.js';
+import { parseBody, parseJson, readBody, respond, respondJson } from './http.js';
+import { stubName } from './generation.js';
+import { Refusal } from './refusal.js';
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** Handlers by path and method. */
+export type Routes = Record<string, Record<string, Handler>>;
+
+const respondEmpty = (_request: IncomingMessage, response: ServerResponse): void => {
+  respond(response, 200, {}, '');
+};
+
+/** SGLang's health routes, which need no key. Unlike SGLang's own they generate nothing and answer at once. */
+export const healthRoutes: Routes = {
+  '/health': { GET: respondEmpty },
+  '/health_generate': { GET: respondEmpty },
+  '/ready': { GET: respondEmpty },
+};
+
+/** The rest of SGLang's routes outside `/v1`. */
+export function nativeRoutes(chat: ChatEndpoint, modelName: string): Routes {
+  const name = stubName(modelName);
+  return {
+    '/': {
+      GET: (_request, response) => {
+        respond(
+          response,
+          200,
+          { 'content-type': 'text/plain' },
+          'The stub engine is running, without a model.\n',
+        );
+      },
+    },
+    '/ping': { GET: respondEmpty },
+    '/model_info': {
+      GET: (_request, response) => {
+        respondJson(response, 200, {
+          model_path: name,
+          served_model_name: name,
+          tokenizer_path: name,
+          is_generation: true,
+          preferred_sampling_params: null,
+          weight_version: 'default',
+          load_format: 'dummy',
+          reasoning_parser: null,
+          tool_call_parser: null,
+        });
+      },
+    },
+    '/abort_request': {
+      POST: async (request, response) => {
+        const body = parseBody(await readBody(request), request.headers['content-type']);
+        if (typeof body.rid === 'string') chat.abort(body.rid);
+        else if (body.abort_all === true) chat.abortAll();
+        respondEmpty(request, response);
+      },
+    },
+  };
+}
+
+/** The script and the memory of the stub, for tests in other processes. */
+export function controlRoutes(chat: ChatEndpoint): Routes {
+  return {
+    '/control/script': {
+      POST: async (request, response) => {
+        const script = parseJson(await readBody(request));
+        if (!isScript(script)) throw new Refusal('A script is an array of faults, each with a known kind.');
+        chat.script = script;
+        respondEmpty(request, response);
+      },
+    },
+    '/control/requests': {
+      GET: (_request, response) => {
+        respondJson(response, 200, chat.requests);
+      },
+      DELETE: (request, response) => {
+        chat.requests = [];
+        respondEmpty(request, response);
+      },
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { countTokens, splitTokens } from '../src/engine/stub/tokens.js';
+
+describe('the estimate of tokens', () => {
+  it.each([
+    ['', 0],
+    ['abcdefgh', 2],
+    ['abcde', 2],
+    ['안녕하세요반', 4],
+    ['🙂🙂', 2],
+    ['<|im_end|>', 1],
+    ['ab<|im_start|>user<think></think>', 5],
+    ['<|nothing|>', 3],
+  ])('of %j is %d', (text, tokens) => {
+    expect(countTokens(text)).toBe(tokens);
+  });
+
+  it('cuts a text into as many pieces, which make it up again', () => {
+    const text = 'The score is <|im_end|> 9점입니다 🙂 and more <think>';
+    expect(splitTokens(text).join('')).toBe(text);
+    expect(splitTokens(text)).toHaveLength(countTokens(text));
+  });
+
+  it('never cuts inside a character', () => {
+    expect(splitTokens('abc🙂🙂가🙂나').every((piece) => piece.isWellFormed())).toBe(true);
+  });
+});
