@@ -1,0 +1,32 @@
+import { Logger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { VERSION } from './common/version.js';
+import type { Settings } from './config/settings.js';
+
+/** Says where the service listens, what answers, where the docs are, and a line to try. */
+export async function announce(app: NestFastifyApplication, settings: Settings): Promise<void> {
+  const logger = new Logger('Service');
+  const port = new URL(await app.getUrl()).port;
+  const base = `http://localhost:${port}`;
+  const kind = settings.engineKind;
+
+  logger.log(`LLM Service ${VERSION} listens on ${base} (${settings.appHost}, port ${port})`);
+  if (kind === 'stub') {
+    logger.warn(
+      'THE BUILT-IN STUB ANSWERS, NOT A MODEL. Name your engine with SGLANG_HOST or ENGINE_URLS (docs: .env.example).',
+    );
+  } else {
+    logger.log(`Engine: ${kind} at ${settings.engineAddresses.join(', ')}, model ${settings.modelName}`);
+  }
+  logger.log(`Docs: ${base}/docs and ${base}/redoc; state: ${base}/health`);
+  logger.log(`Try: ${exampleCall(base, settings)}`);
+}
+
+function exampleCall(base: string, { apiKeys, auth }: Settings): string {
+  const key = apiKeys && auth === 'on' ? ` -H 'Authorization: Bearer YOUR-KEY'` : '';
+  const body = {
+    system_prompt: 'You interview a backend developer.',
+    user_prompt: 'Interviewer: How do you find a slow query?\nCandidate: I just look at it.',
+  };
+  return `curl -s ${base}/api/interview/step${key} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
+}

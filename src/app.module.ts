@@ -1,0 +1,26 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ChatModule } from './chat/chat.module.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Settings } from './config/settings.js';
+import { FeedbackModule } from './feedback/feedback.module.js';
+import { HealthModule } from './health/health.module.js';
+import { InterviewModule } from './interview/interview.module.js';
+import { ReportModule } from './report/report.module.js';
+
+/** The service: a module per kind of question, and health. */
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(settings),
+        ChatModule,
+        FeedbackModule,
+        InterviewModule,
+        ReportModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '../common/request-context.js';
+import { toCallOptions } from '../tasks/call-options.dto.js';
+import type { Task } from '../tasks/define-task.js';
+import { TaskRunner } from '../tasks/task-runner.js';
+import type { ChatReplyDto, ChatRequestDto } from './chat.dto.js';
+
+/** Free text: its tokens and temperature are the service's defaults. */
+const chatTask: Task = { name: 'chat', lane: 'interactive', delivery: 'stream', thinking: false };
+
+@Injectable()
+export class ChatService {
+  constructor(private readonly runner: TaskRunner) {}
+
+  complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto> {
+    const messages = request.messages.map(({ role, content }) => ({ role, content }));
+    return this.runner.runText(chatTask, messages, toCallOptions(request), context);
+  }
+}

@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net';
+import { PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
+import { requestIdOf } from './request-context.js';
+
+/** Answers what Node's HTTP parser refuses before there is a request: the same shape as every other error. */
+export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known = knownError(error.code);
+  const requestId = requestIdOf(undefined);
+  const body = JSON.stringify(toProblem(known, requestId));
+  socket.end(
+    [
+      `HTTP/1.1 ${known.status} ${known.code}`,
+      `content-type: ${PROBLEM_TYPE}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-request-id: ${requestId}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+function knownError(code: string | undefined): ServiceError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new ServiceError('HEADERS_TOO_LARGE', 'The headers have more than 16 KiB.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ServiceError('REQUEST_TIMEOUT', 'The request was not complete in time.');
+    default:
+      return new ServiceError('MALFORMED_REQUEST', 'What arrived is not an HTTP/1.1 request.');
+  }
+}

@@ -1,0 +1,64 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
+
+/** Turns whatever was thrown into problem+json. What is not meant for callers stays in the log. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('Http');
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const error = thrown instanceof ServiceError ? thrown : this.translate(thrown, request);
+    const { retryAfterSeconds, headers } = error.extras;
+
+    if (retryAfterSeconds !== undefined) reply.header('retry-after', Math.ceil(retryAfterSeconds));
+    if (headers) reply.headers(headers);
+    if (error.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
+    void reply
+      .status(error.status)
+      .type(PROBLEM_TYPE)
+      .send(JSON.stringify(toProblem(error, request.ctx.requestId)));
+  }
+
+  private translate(thrown: unknown, request: FastifyRequest): ServiceError {
+    if (thrown instanceof HttpException) return fromHttpException(thrown, request);
+    this.logger.error({
+      message: 'unexpected fault',
+      request_id: request.ctx.requestId,
+      stack: thrown instanceof Error ? thrown.stack : String(thrown),
+    });
+    return new ServiceError('INTERNAL_ERROR', 'Something failed that should not; the log has the details.');
+  }
+}
+
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  404: 'NOT_FOUND',
+  408: 'REQUEST_TIMEOUT',
+  413: 'BODY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+};
+
+function fromHttpException(exception: HttpException, request: FastifyRequest): ServiceError {
+  const code = BY_STATUS[exception.getStatus()] ?? 'MALFORMED_REQUEST';
+  switch (code) {
+    case 'NOT_FOUND':
+      return new ServiceError(
+        code,
+        `There is no route ${request.method} ${request.url.split('?', 1)[0] ?? ''}.`,
+      );
+    case 'BODY_TOO_LARGE':
+      return new ServiceError(code, `The body has more than ${request.routeOptions.bodyLimit} bytes.`);
+    case 'UNSUPPORTED_MEDIA_TYPE': {
+      const type = request.headers['content-type'];
+      return new ServiceError(
+        code,
+        type ? 'The Content-Type is not application/json.' : 'The Content-Type is missing.',
+      );
+    }
+    default:
+      return new ServiceError(code, exception.message);
+  }
+}

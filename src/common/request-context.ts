@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** What a key may do: ask the model, look at what runs, change anything. */
+export type Scope = 'inference' | 'read' | 'admin';
+
+/** Who asks, as far as the key tells. */
+export interface Caller {
+  /** The key's name, or how the caller got in without one. */
+  readonly name: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+/** Facts about a call that are not its answer; they travel in headers. */
+export interface CallFacts {
+  readonly callId: string;
+  model: string;
+  provider: string;
+  /** How often the engine was asked, retries included. */
+  attempts: number;
+  /** Why the model stopped, where a caller of free text wants to know. */
+  finishReason?: string;
+  /** Milliseconds: before the engine was first asked, spent on the engine, and in all. */
+  timing: { queue: number; engine: number; total: number };
+}
+
+/** What is known about the HTTP request that is being answered. */
+export class RequestContext {
+  /** `performance.now()` at arrival. */
+  readonly startedAt = performance.now();
+  caller: Caller | undefined;
+  /** Set by the pipeline once a call exists; its facts go out as headers, with errors too. */
+  call: CallFacts | undefined;
+  #left: AbortController | undefined;
+
+  constructor(
+    readonly requestId: string,
+    private readonly reply: FastifyReply,
+  ) {}
+
+  /** Aborted when the caller leaves before the reply is written. */
+  get signal(): AbortSignal {
+    if (!this.#left) {
+      const left = new AbortController();
+      const response = this.reply.raw;
+      response.once('close', () => {
+        if (!response.writableFinished) left.abort();
+      });
+      if (response.destroyed) left.abort();
+      this.#left = left;
+    }
+    return this.#left.signal;
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    ctx: RequestContext;
+  }
+}
+
+/** Injects the request's {@link RequestContext} into a controller method. */
+export const Context = createParamDecorator(
+  (_: unknown, host: ExecutionContext): RequestContext =>
+    host.switchToHttp().getRequest<FastifyRequest>().ctx,
+);
+
+const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** A caller's own request id when it is sane (word characters, `.`, `:`, `-`; at most 128), else a new one. */
+export function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && SANE_REQUEST_ID.test(header) ? header : randomUUID();
+}
+
+/** An engine names its model; whatever a header cannot carry becomes `?`. */
+function headerText(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?');
+}
+
+/** Gives every request its context and every reply the headers that tell of it. */
+export function registerRequestContext(server: FastifyInstance): void {
+  server.decorateRequest('ctx', null as unknown as RequestContext);
+
+  server.addHook('onRequest', (request, reply, done) => {
+    request.ctx = new RequestContext(requestIdOf(request.headers['x-request-id']), reply);
+    reply.header('x-request-id', request.ctx.requestId);
+    reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
+
+  server.addHook('onSend', (request, reply, payload, done) => {
+    const { call } = request.ctx;
+    if (call) {
+      const { queue, engine, total } = call.timing;
+      const service = Math.max(0, total - queue - engine);
+      reply.header('x-call-id', call.callId);
+      reply.header('x-model', headerText(call.model));
+      reply.header('x-provider', call.provider);
+      reply.header('x-attempts', call.attempts);
+      if (call.finishReason) reply.header('x-finish-reason', call.finishReason);
+      reply.header(
+        'server-timing',
+        `queue;dur=${queue.toFixed(1)}, engine;dur=${engine.toFixed(1)}, service;dur=${service.toFixed(1)}`,
+      );
+    }
+    done(null, payload);
+  });
+}

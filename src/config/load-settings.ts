@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import { ConfigError } from './config-error.js';
+import { readEnvFile } from './env-file.js';
+import { Settings } from './settings.js';
+import { NotAllowed, variables } from './variable.js';
+
+/** Where a setting's value came from. */
+export type Origin = 'environment' | '.env' | 'default';
+
+/** The settings and where each came from, by the variable's name. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly origins: ReadonlyMap<string, Origin>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the environment and `.env` in the working directory; the environment wins, empty means unset.
+ * @throws ConfigError with one sentence for the first thing that is wrong
+ */
+export function loadSettings(
+  environment: Environment = process.env,
+  envFile: string | undefined = resolve('.env'),
+): LoadedSettings {
+  const fromFile = envFile ? readEnvFile(envFile) : new Map<string, string>();
+  const settings = new Settings();
+  const origins = new Map<string, Origin>();
+
+  for (const variable of variables) {
+    const own = nonEmpty(environment[variable.name]?.trim());
+    const value = own ?? nonEmpty(fromFile.get(variable.name));
+    origins.set(variable.name, own !== undefined ? 'environment' : value !== undefined ? '.env' : 'default');
+    if (value === undefined) continue;
+    try {
+      Object.assign(settings, { [variable.field]: variable.read(value) });
+    } catch (error) {
+      if (!(error instanceof NotAllowed)) throw error;
+      const shown = variable.secret ? 'has a wrong value' : `is ${JSON.stringify(value)}`;
+      throw new ConfigError(`${variable.name} ${shown}: it must be ${error.message}.`);
+    }
+  }
+
+  checkTogether(settings);
+  return { settings, origins };
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+/** What only shows when settings are seen together. Nothing here is a silent fallback. */
+function checkTogether(settings: Settings): void {
+  const production = settings.nodeEnv === 'production';
+  if (production && settings.engineKind === 'stub' && settings.engine !== 'stub') {
+    throw new ConfigError(
+      'NODE_ENV is production and no engine is named: set SGLANG_HOST or ENGINE_URLS, or ENGINE=stub if the built-in stub is really meant.',
+    );
+  }
+  if (production && !settings.apiKeys && settings.auth === 'on') {
+    throw new ConfigError(
+      'NODE_ENV is production and API_KEYS is empty: set API_KEYS=name:scope:secret, or AUTH=off if everybody who reaches the port may ask.',
+    );
+  }
+  if (settings.engineKind === 'openai') {
+    if (!settings.engineKey) throw new ConfigError('ENGINE is openai and no key is set: set OPENAI_API_KEY.');
+    if (settings.modelName === new Settings().modelName) {
+      throw new ConfigError(
+        'ENGINE is openai and MODEL_NAME is unset: set MODEL_NAME to one of OpenAI’s models.',
+      );
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { NotAllowed, type Reader } from './variable.js';
+
+/** Any text. */
+export const text: Reader<string> = (value) => value;
+
+/** A whole number within bounds, both included. */
+export function integer(min: number, max: number): Reader<number> {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) {
+      throw new NotAllowed(`a whole number from ${min} to ${max}`);
+    }
+    return number;
+  };
+}
+
+/** A number within bounds, both included. */
+export function decimal(min: number, max: number): Reader<number> {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+(\.\d+)?$/.test(value) || number < min || number > max) {
+      throw new NotAllowed(`a number from ${min} to ${max}`);
+    }
+    return number;
+  };
+}
+
+/** Seconds, more than none and at most a day; decimals are allowed. */
+export const seconds: Reader<number> = (value) => {
+  const number = Number(value);
+  if (!/^\d+(\.\d+)?$/.test(value) || number <= 0 || number > 86_400) {
+    throw new NotAllowed('seconds, more than 0 and at most 86400');
+  }
+  return number;
+};
+
+/** One of a few words; upper and lower case are the same. */
+export function oneOf<const T extends string>(...words: readonly T[]): Reader<T> {
+  return (value) => {
+    const found = words.find((word) => word.toLowerCase() === value.toLowerCase());
+    if (found === undefined) throw new NotAllowed(`one of ${words.join(', ')}`);
+    return found;
+  };
+}
+
+/** true or false. */
+export const flag: Reader<boolean> = (value) => oneOf('true', 'false')(value) === 'true';
+
+/** A host name or address without scheme, port or path. */
+export const host: Reader<string> = (value) => {
+  if (!/^[\w.-]+$|^\[?[0-9a-fA-F:.]+\]?$/.test(value)) {
+    throw new NotAllowed('a host name or an IP address, without http:// and without a port');
+  }
+  return value;
+};
+
+/** Base addresses of engines, separated by commas; a trailing `/v1` is taken off. */
+export const urls: Reader<readonly string[]> = (value) =>
+  value.split(',').map((part) => baseUrl(part.trim()));
+
+function baseUrl(value: string): string {
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\//i.test(value)) {
+    throw new NotAllowed('one or more addresses like http://gpu-1:30000, separated by commas');
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new NotAllowed(
+      'addresses without user, password, query or fragment (the key belongs into ENGINE_API_KEY)',
+    );
+  }
+  return (url.origin + url.pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
+}
+
+/** A key that may use the API. */
+export interface ApiKey {
+  readonly name: string;
+  readonly scopes: readonly ('inference' | 'read' | 'admin')[];
+  readonly secret: string;
+}
+
+/** The shortest secret that is accepted, in characters. */
+const MIN_SECRET = 8;
+
+/** `name:scope+scope:secret`, separated by commas; a bare secret is a key for inference. */
+export const apiKeys: Reader<readonly ApiKey[]> = (value) => {
+  const keys = value.split(',').map((entry, index) => apiKey(entry.trim(), index + 1));
+  const names = new Set(keys.map((key) => key.name));
+  if (names.size < keys.length) throw new NotAllowed('a list in which every name stands once');
+  return keys;
+};
+
+function apiKey(entry: string, position: number): ApiKey {
+  const parts = entry.split(':');
+  const [name, scopes, secret] =
+    parts.length === 1
+      ? [`key-${position}`, 'inference', entry]
+      : [parts[0], parts[1], parts.slice(2).join(':')];
+  if (!name || !/^[\w.-]+$/.test(name) || !scopes || !secret) {
+    throw new NotAllowed('entries like backend:inference:SECRET, separated by commas (or bare secrets)');
+  }
+  if (secret.length < MIN_SECRET || !/^[\x21-\x7e]+$/.test(secret)) {
+    throw new NotAllowed(
+      `a list whose secrets have at least ${MIN_SECRET} printable ASCII characters (entry ${position} has not)`,
+    );
+  }
+  return { name, scopes: scopes.split('+').map(scope), secret };
+}
+
+function scope(value: string): 'inference' | 'read' | 'admin' {
+  if (value === 'inference' || value === 'read' || value === 'admin') return value;
+  throw new NotAllowed(
+    'a list whose scopes are inference, read or admin, joined by + where a key has several',
+  );
+}

@@ -1,0 +1,236 @@
+import { type ApiKey, apiKeys, decimal, flag, host, integer, oneOf, seconds, text, urls } from './readers.js';
+import { FromEnv } from './variable.js';
+
+/** Which dialect the engine speaks. */
+export type EngineKind = 'sglang' | 'vllm' | 'openai' | 'stub';
+
+const MODEL = 'Model';
+const ENGINE = 'Engine';
+const LIMITS = 'Time and size limits';
+const SERVER = 'Server';
+const ACCESS = 'Access';
+const LOGGING = 'Logging';
+
+/**
+ * Every setting of the service. A field is set by the variable of the same name in UPPER_SNAKE_CASE
+ * (`modelName` by `MODEL_NAME`); what is not set keeps the value written here.
+ */
+export class Settings {
+  @FromEnv({
+    section: MODEL,
+    about: 'Model to ask for: the name that the engine serves it under (its /v1/models).',
+    read: text,
+  })
+  modelName = 'Qwen/Qwen3-32B';
+
+  @FromEnv({
+    section: MODEL,
+    about: 'Device that the engine runs on. For the engine’s launch; the service itself needs no GPU.',
+    read: oneOf('cuda', 'cpu'),
+  })
+  device: 'cuda' | 'cpu' = 'cuda';
+
+  @FromEnv({
+    section: MODEL,
+    about:
+      'Context length in tokens. For the engine’s launch; the service warns when the engine reports another.',
+    read: integer(256, 1_048_576),
+  })
+  maxModelLen = 32_768;
+
+  @FromEnv({
+    section: MODEL,
+    about: 'Number of GPUs that share the model. For the engine’s launch.',
+    read: integer(1, 64),
+  })
+  tensorParallelSize = 1;
+
+  @FromEnv({
+    section: MODEL,
+    about:
+      'Temperature of chat and interview step where the caller names none (feedback and report use 0.3).',
+    read: decimal(0, 2),
+  })
+  defaultTemperature = 0.7;
+
+  @FromEnv({
+    section: MODEL,
+    about: 'Tokens that a chat answer may have where the caller names none.',
+    read: integer(1, 131_072),
+  })
+  defaultMaxTokens = 1000;
+
+  @FromEnv({
+    section: MODEL,
+    about: 'How often the model is asked, at most, until a structured reply is valid.',
+    read: integer(1, 10),
+  })
+  structuredMaxAttempts = 3;
+
+  @FromEnv({
+    section: ENGINE,
+    about:
+      'What answers: sglang, vllm, openai or stub. Unset: sglang when SGLANG_HOST or ENGINE_URLS is set, else the built-in stub, which is no model.',
+    read: oneOf('sglang', 'vllm', 'openai', 'stub'),
+  })
+  engine: EngineKind | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'Host of the engine; localhost with ENGINE=sglang or vllm.',
+    read: host,
+  })
+  sglangHost: string | undefined;
+
+  @FromEnv({ section: ENGINE, about: 'Port of the engine.', read: integer(1, 65_535) })
+  sglangPort = 30_000;
+
+  @FromEnv({
+    section: ENGINE,
+    about:
+      'Addresses of engines instead of host and port, separated by commas; the first healthy one is used.',
+    read: urls,
+    example: 'http://gpu-1:30000,http://gpu-2:30000',
+  })
+  engineUrls: readonly string[] | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'Key that the engine expects (its --api-key).',
+    read: text,
+    secret: true,
+  })
+  engineApiKey: string | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'Key for OpenAI; used with ENGINE=openai only, whatever else is set.',
+    read: text,
+    secret: true,
+  })
+  openaiApiKey: string | undefined;
+
+  @FromEnv({ section: ENGINE, about: 'Connections to one engine at the most.', read: integer(1, 10_000) })
+  engineConnections = 256;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds that a call may take in all, retries included.',
+    read: seconds,
+  })
+  requestTimeout = 300;
+
+  @FromEnv({ section: LIMITS, about: 'Seconds to get a connection to the engine.', read: seconds })
+  connectTimeout = 5;
+
+  @FromEnv({
+    section: LIMITS,
+    about:
+      'Seconds until a streaming engine sends its first token (its queue and the reading of the prompt).',
+    read: seconds,
+  })
+  firstTokenTimeout = 60;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds that a streaming engine may be silent after that.',
+    read: seconds,
+  })
+  stallTimeout = 30;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds that running calls get to finish after SIGTERM.',
+    read: seconds,
+  })
+  shutdownTimeout = 30;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Bytes of a request body at the most.',
+    read: integer(1024, 67_108_864),
+  })
+  maxBodyBytes = 1_048_576;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Bytes of one engine reply at the most, as they arrive on the wire.',
+    read: integer(65_536, 268_435_456),
+  })
+  engineMaxReplyBytes = 16_777_216;
+
+  @FromEnv({ section: SERVER, about: 'Address that the service listens on.', read: host })
+  appHost = '0.0.0.0';
+
+  @FromEnv({
+    section: SERVER,
+    about: 'Port that the service listens on; 0 takes a free one.',
+    read: integer(0, 65_535),
+  })
+  appPort = 8000;
+
+  @FromEnv({
+    section: SERVER,
+    about:
+      'production forbids what is only for trying out: the stub without ENGINE=stub, no keys without AUTH=off.',
+    read: oneOf('development', 'production', 'test'),
+  })
+  nodeEnv: 'development' | 'production' | 'test' = 'development';
+
+  @FromEnv({
+    section: ACCESS,
+    about:
+      'Keys that may call, separated by commas: name:scope:secret with the scopes inference, read and admin (several joined by +); a bare secret is inference. Unset: only direct callers on this machine.',
+    read: apiKeys,
+    secret: true,
+    example: 'backend:inference:CHANGE-ME-1,ops:read:CHANGE-ME-2',
+  })
+  apiKeys: readonly ApiKey[] | undefined;
+
+  @FromEnv({
+    section: ACCESS,
+    about: 'off lets everybody who reaches the port ask the model (inference), on purpose.',
+    read: oneOf('on', 'off'),
+  })
+  auth: 'on' | 'off' = 'on';
+
+  @FromEnv({
+    section: LOGGING,
+    about: 'DEBUG, INFO, WARNING or ERROR.',
+    read: oneOf('DEBUG', 'INFO', 'WARNING', 'ERROR'),
+  })
+  logLevel: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' = 'INFO';
+
+  @FromEnv({
+    section: LOGGING,
+    about: 'json, pretty, or auto: JSON lines in production, readable lines elsewhere.',
+    read: oneOf('auto', 'json', 'pretty'),
+  })
+  logFormat: 'auto' | 'json' | 'pretty' = 'auto';
+
+  @FromEnv({
+    section: LOGGING,
+    about:
+      'true writes prompts and replies into the log at DEBUG: candidates’ words, so never in production.',
+    read: flag,
+  })
+  logPrompts = false;
+
+  /** What answers, with the default worked out. */
+  get engineKind(): EngineKind {
+    return this.engine ?? (this.sglangHost || this.engineUrls ? 'sglang' : 'stub');
+  }
+
+  /** Base addresses of the engines, without `/v1`; none where the service starts the stub itself. */
+  get engineAddresses(): readonly string[] {
+    if (this.engineUrls) return this.engineUrls;
+    if (this.engineKind === 'openai') return ['https://api.openai.com'];
+    if (this.engineKind === 'stub') return [];
+    return [`http://${this.sglangHost ?? 'localhost'}:${this.sglangPort}`];
+  }
+
+  /** The key that goes to the engine, if any. */
+  get engineKey(): string | undefined {
+    return this.engineKind === 'openai' ? (this.engineApiKey ?? this.openaiApiKey) : this.engineApiKey;
+  }
+}

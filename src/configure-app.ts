@@ -1,0 +1,51 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import { registerAccess } from './access/access.js';
+import { AppModule } from './app.module.js';
+import { clientErrorHandler } from './common/client-error.js';
+import { registerJsonBody } from './common/json-body.js';
+import { registerMethodCheck } from './common/method-check.js';
+import { ProblemFilter } from './common/problem.filter.js';
+import { registerRequestContext } from './common/request-context.js';
+import { createValidationPipe } from './common/validation.js';
+import type { Settings } from './config/settings.js';
+import { createOpenApiDocument } from './docs/open-api.js';
+import { registerRedoc } from './docs/redoc.js';
+import { Draining } from './health/draining.js';
+import { AppLogger } from './logging/logger.js';
+
+/** A caller that needs longer than this to send its request is holding a connection, not asking. */
+const REQUEST_ARRIVAL_MS = 30_000;
+
+/** Builds the application as it runs and as tests run it; the caller listens. */
+export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: settings.maxBodyBytes,
+    requestTimeout: REQUEST_ARRIVAL_MS,
+    clientErrorHandler,
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
+    logger: new AppLogger(settings),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  const server = adapter.getInstance();
+
+  // The order is the order in which a request meets them.
+  registerRequestContext(server);
+  registerMethodCheck(server);
+  app.get(Draining).attach(server);
+  registerAccess(server, settings);
+  registerJsonBody(server);
+
+  app.useGlobalPipes(createValidationPipe());
+  app.useGlobalFilters(new ProblemFilter());
+  SwaggerModule.setup('docs', app, await createOpenApiDocument(app), {
+    jsonDocumentUrl: 'docs-json',
+    raw: ['json'],
+  });
+  registerRedoc(server);
+  await app.init();
+  return app;
+}

@@ -1,0 +1,78 @@
+import { EngineFault, type FaultFacts } from '../engine-fault.js';
+import type { EngineRequest, Finish } from '../engine-request.js';
+import type { EndedChoice, EngineError } from './dialect.js';
+
+/** What every dialect's body begins with. */
+export function sharedBody({ model, messages, delivery, sampling }: EngineRequest): object {
+  return {
+    model,
+    messages,
+    ...(sampling.stop && { stop: sampling.stop }),
+    ...(sampling.seed !== undefined && { seed: sampling.seed }),
+    ...(delivery === 'stream' && { stream: true, stream_options: { include_usage: true } }),
+  };
+}
+
+/** All sampling fields, explicitly: engines take what is missing from the model's generation_config.json. */
+export function explicitSampling({ sampling, samplingDefaults }: EngineRequest): object {
+  const all = { ...samplingDefaults, ...sampling };
+  return {
+    temperature: all.temperature,
+    top_p: all.topP,
+    top_k: all.topK,
+    min_p: all.minP,
+    presence_penalty: all.presencePenalty,
+    frequency_penalty: all.frequencyPenalty,
+    repetition_penalty: all.repetitionPenalty,
+  };
+}
+
+/** `response_format` for a request that has a schema. */
+export function responseFormat({ format }: EngineRequest, extra: object = {}): object {
+  if (!format) return {};
+  return {
+    response_format: {
+      type: 'json_schema',
+      json_schema: { name: format.name, schema: format.grammar, ...extra },
+    },
+  };
+}
+
+/** Reads finish_reason and, where a string was matched, tells a stop string from the end of the text. */
+export function finishOf({ finish_reason: reason, matched_stop, stop_reason }: EndedChoice): Finish {
+  if (reason === 'stop') return typeof (matched_stop ?? stop_reason) === 'string' ? 'stop-string' : 'stop';
+  return reason === 'length' || reason === 'abort' ? reason : 'other';
+}
+
+/** What an HTTP status means where the dialect knows no better. */
+export function faultByStatus(error: EngineError, facts: FaultFacts = {}): EngineFault {
+  const known: FaultFacts = {
+    said: error.message,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    ...facts,
+  };
+  const { status } = error;
+  if (status === 401 || status === 403) return new EngineFault('unauthorized', known);
+  if (status === 404 && error.param === 'model') return new EngineFault('model-not-found', known);
+  if (status === 429 || status === 503) return new EngineFault('overloaded', known);
+  if (status === 400 || status === 413 || status === 422) return new EngineFault('rejected', known);
+  if (status >= 500) return new EngineFault('failed', known);
+  return new EngineFault('bad-response', known);
+}
+
+/** The number that a pattern finds in an engine's sentence. */
+export function numberIn(message: string, pattern: RegExp): number | undefined {
+  const found = pattern.exec(message)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+/** Leaves out what was not found. */
+export function contextFacts(
+  promptTokens: number | undefined,
+  contextTokens: number | undefined,
+): FaultFacts {
+  return {
+    ...(promptTokens !== undefined && { promptTokens }),
+    ...(contextTokens !== undefined && { contextTokens }),
+  };
+}

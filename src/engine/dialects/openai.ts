@@ -1,0 +1,30 @@
+import { EngineFault } from '../engine-fault.js';
+import { faultByStatus, finishOf, numberIn, contextFacts, responseFormat, sharedBody } from './common.js';
+import type { Dialect, EngineError } from './dialect.js';
+
+/** OpenAI itself. Newer models refuse sampling fields, so only what the caller named is sent. */
+export const openai: Dialect = {
+  provider: 'openai',
+
+  body: (request) => ({
+    ...sharedBody(request),
+    ...responseFormat(request, { strict: true }),
+    max_completion_tokens: request.maxTokens,
+    ...(request.sampling.temperature !== undefined && { temperature: request.sampling.temperature }),
+    ...(request.sampling.topP !== undefined && { top_p: request.sampling.topP }),
+  }),
+
+  finishOf,
+
+  faultOf(error: EngineError) {
+    const { message } = error;
+    const context = numberIn(message, /maximum context length is (\d+) tokens/i);
+    if (context !== undefined) {
+      const prompt = numberIn(message, /(\d+) (?:in the messages|of text input)|resulted in (\d+) tokens/i);
+      return new EngineFault('context-too-long', { said: message, ...contextFacts(prompt, context) });
+    }
+    if (error.status === 404 && /model/i.test(message))
+      return new EngineFault('model-not-found', { said: message });
+    return faultByStatus(error);
+  },
+};

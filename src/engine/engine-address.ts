@@ -1,0 +1,113 @@
+import { OpenAI } from 'openai';
+import type { Pool } from 'undici';
+import type { Dialect } from './dialects/dialect.js';
+import { openPool, type PoolOptions, poolFetch } from './pool-fetch.js';
+
+/** Whether an engine takes calls, by the last thing that was seen of it. */
+export type AddressState = 'unknown' | 'up' | 'down';
+
+/** Milliseconds that a health check may take. */
+const CHECK_TIMEOUT_MS = 3000;
+
+/** Bytes of a list of models that are read at the most. */
+const MAX_LIST_BYTES = 1_048_576;
+
+interface ModelCard {
+  readonly id?: unknown;
+  readonly max_model_len?: unknown;
+}
+
+/** One engine: its connections, its state, and what it says of itself. */
+export class EngineAddress {
+  state: AddressState = 'unknown';
+  /** Names that the engine serves its models under; empty while unknown. */
+  models: readonly string[] = [];
+  /** Tokens of the context by the engine's own word. */
+  contextTokens: number | undefined;
+  readonly client: OpenAI;
+  readonly #pool: Pool;
+  readonly #healthPath: string | undefined;
+  readonly #basePath: string;
+  readonly #headers: Record<string, string>;
+
+  constructor(
+    /** Base address without `/v1`. */
+    readonly url: string,
+    dialect: Dialect,
+    options: PoolOptions & { readonly timeoutMs: number },
+  ) {
+    this.#pool = openPool(url, options);
+    this.#basePath = new URL(url).pathname.replace(/\/$/, '');
+    this.#headers = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {};
+    this.#healthPath = dialect.healthPath;
+    this.client = new OpenAI({
+      baseURL: `${url}/v1`,
+      apiKey: 'sent by poolFetch',
+      organization: null,
+      project: null,
+      maxRetries: 0,
+      timeout: options.timeoutMs,
+      logLevel: 'off',
+      fetch: poolFetch(this.#pool, options),
+    });
+  }
+
+  /** Looks whether the engine takes calls. An engine without a health path counts as up until a call fails. */
+  async check(): Promise<void> {
+    if (this.#healthPath === undefined) {
+      if (this.state === 'unknown') this.state = 'up';
+      return;
+    }
+    try {
+      const status = await this.#get(this.#healthPath, async (body) => {
+        await body.dump();
+      });
+      // Older SGLang has no /ready; its list of models is the next cheapest sign.
+      const healthy = status === 200 || status === 404;
+      if (healthy && (this.state !== 'up' || this.models.length === 0)) await this.#readModels();
+      this.state = healthy ? 'up' : 'down';
+    } catch {
+      this.state = 'down';
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #readModels(): Promise<void> {
+    await this.#get('/v1/models', async (body) => {
+      const { data } = JSON.parse(await readCapped(body)) as { data?: unknown };
+      const cards = Array.isArray(data) ? (data as ModelCard[]) : [];
+      this.models = cards.map(({ id }) => id).filter((id) => typeof id === 'string');
+      const lengths = cards.map((card) => card.max_model_len).filter((length) => typeof length === 'number');
+      this.contextTokens = lengths.length > 0 ? Math.max(...lengths) : undefined;
+    });
+  }
+
+  async #get(
+    path: string,
+    read: (body: AsyncIterable<Buffer> & { dump(): Promise<void> }) => Promise<void>,
+  ): Promise<number> {
+    const { statusCode, body } = await this.#pool.request({
+      path: this.#basePath + path,
+      method: 'GET',
+      headers: this.#headers,
+      signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
+    });
+    if (statusCode === 200) await read(body);
+    else await body.dump();
+    return statusCode;
+  }
+}
+
+async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > MAX_LIST_BYTES) throw new Error('the list of models is too large');
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

@@ -1,0 +1,135 @@
+import { type ErrorCode, ServiceError } from '../common/errors.js';
+
+/** Everything that can go wrong between the service and an engine. */
+export type FaultKind =
+  | 'unreachable'
+  | 'connection-lost'
+  | 'overloaded'
+  | 'failed'
+  | 'rejected'
+  | 'unauthorized'
+  | 'model-not-found'
+  | 'context-too-long'
+  | 'no-room'
+  | 'bad-response'
+  | 'too-large'
+  | 'cut'
+  | 'first-token-timeout'
+  | 'stalled'
+  | 'deadline'
+  | 'cancelled';
+
+interface FaultEntry {
+  readonly code: ErrorCode;
+  /** Whether a second try may help. */
+  readonly retry: boolean;
+  readonly detail: string;
+}
+
+const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
+  unreachable: {
+    code: 'ENGINE_UNREACHABLE',
+    retry: true,
+    detail: 'No connection to the engine was possible.',
+  },
+  'connection-lost': {
+    code: 'ENGINE_CONNECTION_LOST',
+    retry: true,
+    detail: 'The engine closed the connection before its reply was whole.',
+  },
+  overloaded: {
+    code: 'ENGINE_OVERLOADED',
+    retry: true,
+    detail: 'The engine takes no more calls at the moment.',
+  },
+  failed: { code: 'ENGINE_ERROR', retry: true, detail: 'The engine reported an error of its own.' },
+  rejected: {
+    code: 'ENGINE_REJECTED',
+    retry: false,
+    detail: 'The engine does not accept what the service sent.',
+  },
+  unauthorized: {
+    code: 'ENGINE_UNAUTHORIZED',
+    retry: false,
+    detail: 'The engine does not accept the key that the service sends, or wants one.',
+  },
+  'model-not-found': {
+    code: 'MODEL_NOT_FOUND',
+    retry: false,
+    detail: 'The engine does not serve the model that was asked for.',
+  },
+  'context-too-long': {
+    code: 'CONTEXT_TOO_LONG',
+    retry: false,
+    detail: 'The prompt is longer than the model’s context.',
+  },
+  'no-room': {
+    code: 'CONTEXT_TOO_LONG',
+    retry: false,
+    detail: 'The prompt leaves no room in the model’s context for an answer.',
+  },
+  'bad-response': { code: 'ENGINE_BAD_RESPONSE', retry: true, detail: 'The answer is no chat completion.' },
+  'too-large': {
+    code: 'ENGINE_REPLY_TOO_LARGE',
+    retry: false,
+    detail: 'The reply grew over the bound and was broken off.',
+  },
+  cut: { code: 'ENGINE_REPLY_CUT', retry: true, detail: 'The reply ended before it was whole.' },
+  'first-token-timeout': {
+    code: 'ENGINE_STALLED',
+    retry: false,
+    detail: 'The engine sent no first token in time.',
+  },
+  stalled: { code: 'ENGINE_STALLED', retry: false, detail: 'The engine stopped in the middle of its reply.' },
+  deadline: {
+    code: 'DEADLINE_EXCEEDED',
+    retry: false,
+    detail: 'The call’s time was up before the engine had answered.',
+  },
+  cancelled: { code: 'CANCELLED', retry: false, detail: 'The caller left.' },
+};
+
+/** What is known about a fault besides its kind. */
+export interface FaultFacts {
+  /** What the engine said. For the log at DEBUG only: it can hold file paths, keys and the candidate's words. */
+  readonly said?: string;
+  /** How long the engine asks to wait. */
+  readonly retryAfterMs?: number;
+  /** Tokens of the prompt by the engine's own count. */
+  readonly promptTokens?: number;
+  /** Tokens of the model's context by the engine's own word. */
+  readonly contextTokens?: number;
+  readonly cause?: unknown;
+}
+
+/** A failed try at one engine. Never leaves `engine/`: {@link toServiceError} makes of it what a caller may see. */
+export class EngineFault extends Error {
+  constructor(
+    readonly kind: FaultKind,
+    readonly facts: FaultFacts = {},
+  ) {
+    super(kind, { cause: facts.cause });
+  }
+
+  get retryable(): boolean {
+    return FAULTS[this.kind].retry;
+  }
+
+  /**
+   * The catalogue's error for this fault, without a word of the engine's own.
+   * @param knownContext tokens of the context, where the engine's complaint does not name them
+   */
+  toServiceError(knownContext?: number): ServiceError {
+    const { code, detail } = FAULTS[this.kind];
+    const { promptTokens, contextTokens = knownContext, retryAfterMs } = this.facts;
+    const counted =
+      code === 'CONTEXT_TOO_LONG' && contextTokens
+        ? ` The engine counts ${promptTokens ? `${promptTokens} tokens in the prompt and ` : ''}${contextTokens} in the context.`
+        : '';
+    const unavailable = code === 'ENGINE_UNREACHABLE' || code === 'ENGINE_OVERLOADED';
+    return new ServiceError(code, detail + counted, {
+      ...(unavailable && { retryAfterSeconds: Math.min(60, (retryAfterMs ?? 5000) / 1000) }),
+      cause: this,
+    });
+  }
+}

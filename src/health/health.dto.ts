@@ -1,0 +1,68 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** What stands behind the service. */
+export class EngineStatusDto {
+  /**
+   * Who answers; `stub` is the built-in stand-in, not a model.
+   * @example 'sglang'
+   */
+  provider!: 'sglang' | 'vllm' | 'openai' | 'stub';
+
+  /** Whether a call can be served. */
+  ready!: boolean;
+
+  /** Why not, or what to know. */
+  notice?: string;
+}
+
+/** One engine, for keys with the scope read. */
+export class EngineDetailDto {
+  url!: string;
+  state!: 'unknown' | 'up' | 'down';
+  models!: string[];
+  /** Tokens of the context by the engine's own word. */
+  context_tokens!: number | null;
+}
+
+/** What only keys with the scope read see. */
+export class HealthDetailsDto {
+  version!: string;
+  uptime_seconds!: number;
+  model!: string;
+  engines!: EngineDetailDto[];
+  /** Task -> how its replies were found valid or not, counted since the start. */
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'object', additionalProperties: { type: 'integer' } },
+    example: { feedback: { calls: 120, strict: 118, 'not-json': 2, 're-asked': 2, valid: 120 } },
+  })
+  replies!: Record<string, Record<string, number>>;
+}
+
+/** State of the service. */
+export class HealthDto {
+  /**
+   * ok: calls are served. degraded: the service runs, its engine does not. stopping: it was told to stop.
+   * @example 'ok'
+   */
+  status!: 'ok' | 'degraded' | 'stopping';
+
+  engine!: EngineStatusDto;
+
+  details?: HealthDetailsDto;
+}
+
+/** Whether the process runs. */
+export class LiveDto {
+  /** @example 'ok' */
+  status!: 'ok';
+}
+
+/** Whether calls can be served. */
+export class ReadyDto {
+  /** @example 'ready' */
+  status!: 'ready' | 'not_ready';
+
+  /** Why not. */
+  reason?: string;
+}

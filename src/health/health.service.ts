@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '../common/request-context.js';
+import { VERSION } from '../common/version.js';
+import { Draining } from './draining.js';
+import { Settings } from '../config/settings.js';
+import { EngineService } from '../engine/engine.service.js';
+import { ReplyCounters } from '../tasks/reply-counters.js';
+import type { HealthDto, ReadyDto } from './health.dto.js';
+
+@Injectable()
+export class HealthService {
+  constructor(
+    private readonly settings: Settings,
+    private readonly engine: EngineService,
+    private readonly counters: ReplyCounters,
+    private readonly draining: Draining,
+  ) {}
+
+  health(context: RequestContext): HealthDto {
+    const { provider } = this.engine.dialect;
+    const problem = this.engine.notReadyBecause();
+    const notice = problem === undefined ? this.#stubNotice(provider) : this.#shown(problem, context);
+    return {
+      status: this.draining.active ? 'stopping' : problem === undefined ? 'ok' : 'degraded',
+      engine: { provider, ready: problem === undefined, ...(notice !== undefined && { notice }) },
+      ...(maySeeDetails(context) && {
+        details: {
+          version: VERSION,
+          uptime_seconds: Math.round(process.uptime()),
+          model: this.settings.modelName,
+          engines: this.engine.states().map((state) => ({ ...state, models: [...state.models] })),
+          replies: this.counters.snapshot(),
+        },
+      }),
+    };
+  }
+
+  ready(context: RequestContext): ReadyDto {
+    const problem = this.draining.active ? 'The service was told to stop.' : this.engine.notReadyBecause();
+    if (problem === undefined) return { status: 'ready' };
+    return { status: 'not_ready', reason: this.#shown(problem, context) };
+  }
+
+  #stubNotice(provider: string): string | undefined {
+    return provider === 'stub'
+      ? 'The built-in stub answers by rule; no model is behind it. Set SGLANG_HOST or ENGINE_URLS to name one.'
+      : undefined;
+  }
+
+  /** Names of models and settings are for readers; everybody else learns that something is wrong. */
+  #shown(problem: string, context: RequestContext): string {
+    return maySeeDetails(context)
+      ? problem
+      : 'The engine does not serve calls; a key with the scope read sees why.';
+  }
+}
+
+function maySeeDetails({ caller }: RequestContext): boolean {
+  return caller?.scopes.has('read') ?? false;
+}

@@ -1,0 +1,37 @@
+import Type from 'typebox';
+import { readPrompt } from '../prompts/prompt-file.js';
+import { defineSchema, type ReplyOf } from '../schema/define-schema.js';
+import { defineTask } from '../tasks/define-task.js';
+import { notBlank } from '../tasks/rules.js';
+
+/**
+ * The order is the order of speaking: `message` stands as early as its decision allows, so that it can be spoken
+ * while the rest is still being written (docs/adr/0002-field-order.md).
+ */
+export const interviewStepSchema = defineSchema(
+  'interview_step',
+  Type.Object({
+    action: Type.Enum(['FOLLOW_UP', 'NEW_TOPIC', 'NEXT_PHASE'], {
+      type: 'string',
+      description: 'The next move.',
+    }),
+    message: Type.String({ description: 'What the interviewer says to the candidate now.' }),
+    thought: Type.String({ description: 'Why this is the right move; not for the candidate.' }),
+    evaluation: Type.String({ description: 'What the last answer shows; not for the candidate.' }),
+  }),
+);
+
+/** The next move of a live interview. */
+export type InterviewStep = ReplyOf<typeof interviewStepSchema>;
+
+export const interviewStepTask = defineTask<InterviewStep, unknown>({
+  name: 'interview_step',
+  lane: 'live',
+  delivery: 'whole',
+  thinking: false,
+  maxTokens: 512,
+  schema: interviewStepSchema,
+  contract: readPrompt('interview-step.prompt.md', import.meta.url),
+  rules: [notBlank('message')],
+  spoken: 'message',
+});

@@ -1,0 +1,53 @@
+import { format, type Logform } from 'winston';
+
+/** winston's level -> the word that LOG_LEVEL uses. */
+const WORDS: Readonly<Record<string, string>> = {
+  error: 'ERROR',
+  warn: 'WARNING',
+  info: 'INFO',
+  debug: 'DEBUG',
+};
+
+const COLOURS: Readonly<Record<string, string>> = {
+  error: '\u001b[31m',
+  warn: '\u001b[33m',
+  debug: '\u001b[2m',
+};
+
+/** One JSON object a line: time (ISO 8601, UTC), level, message, context and the facts. */
+export function jsonLines(): Logform.Format {
+  return format.printf(({ level, message, context, ...facts }) =>
+    JSON.stringify({
+      time: new Date().toISOString(),
+      level: WORDS[level] ?? level,
+      message,
+      context,
+      ...facts,
+    }),
+  );
+}
+
+/** A line for eyes: time, level, message, then the facts as name=value. */
+export function prettyLines({ colour }: { colour: boolean }): Logform.Format {
+  return format.printf(({ level, message, context: _, stack, ...facts }) => {
+    const time = new Date().toTimeString().slice(0, 8);
+    const rest = Object.entries(facts)
+      .filter(([, value]) => value !== undefined)
+      .map(
+        ([name, value]) => ` ${name}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`,
+      )
+      .join('');
+    const text = `${(WORDS[level] ?? level).padEnd(7)} ${String(message)}${rest}`;
+    const trace = typeof stack === 'string' ? `\n${stack}` : '';
+    const ink = colour ? COLOURS[level] : undefined;
+    return ink ? `${time} ${ink}${text}\u001b[0m${trace}` : `${time} ${text}${trace}`;
+  });
+}
+
+/** Callers' ids and names stand in log lines: no control character of theirs may reach the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

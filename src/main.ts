@@ -1,0 +1,17 @@
+import { announce } from './announce.js';
+import { ConfigError } from './config/config-error.js';
+import { loadSettings } from './config/load-settings.js';
+import { createApp } from './configure-app.js';
+import { startFailure } from './start-failure.js';
+
+try {
+  const { settings } = loadSettings();
+  const app = await createApp(settings);
+  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+  await app.listen(settings.appPort, settings.appHost);
+  await announce(app, settings);
+} catch (error) {
+  const sentence = error instanceof ConfigError ? error.message : startFailure(error);
+  process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+}

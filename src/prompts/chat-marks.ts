@@ -1,0 +1,39 @@
+/**
+ * Chat marks are texts that a chat template turns into control tokens, whoever wrote them: with `<|im_end|>` in an
+ * answer a candidate could close the user's turn and open a system turn (measured on SGLang and vLLM). They are made
+ * harmless by one visible character, `¦` (U+00A6), behind their first one, and put back in replies, so that quotes match.
+ *
+ * The two functions are inverse for every text: what already looks made harmless gets one more `¦`.
+ */
+
+/** `<|word|>` of any word, and the marks of Qwen3's template that have no bars. */
+const MARK = String.raw`\|[^\s<>|]{1,64}\|>|/?(?:think|tool_call|tool_response|tools)>`;
+
+const MARKS = new RegExp(String.raw`<(?=¦*(?:${MARK}))`, 'g');
+const HARMLESS_MARKS = new RegExp(String.raw`<¦(?=¦*(?:${MARK}))`, 'g');
+
+/** Qwen3 reads these words as switches wherever they stand, while thinking is on. */
+const SWITCHES = /(?<![^\s])\/(?=¦*(?:no_)?think(?!\w))/g;
+const HARMLESS_SWITCHES = /(?<![^\s])\/¦(?=¦*(?:no_)?think(?!\w))/g;
+
+/** Makes the marks in a caller's text harmless. */
+export function neutraliseMarks(text: string, { thinking }: { readonly thinking: boolean }): string {
+  const harmless = text.replaceAll(MARKS, '<¦');
+  return thinking ? harmless.replaceAll(SWITCHES, '/¦') : harmless;
+}
+
+/** Puts the marks back into a model's text. */
+export function restoreMarks(text: string, { thinking }: { readonly thinking: boolean }): string {
+  const restored = text.replaceAll(HARMLESS_MARKS, '<');
+  return thinking ? restored.replaceAll(HARMLESS_SWITCHES, '/') : restored;
+}
+
+/** {@link restoreMarks} for every text in a JSON value; keys stay as they are. */
+export function restoreMarksIn<T>(value: T, options: { readonly thinking: boolean }): T {
+  if (typeof value === 'string') return restoreMarks(value, options) as T;
+  if (Array.isArray(value)) return value.map((item: unknown) => restoreMarksIn(item, options)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, own]) => [key, restoreMarksIn<unknown>(own, options)]),
+  ) as T;
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { Ajv, type ErrorObject } from 'ajv';
+import type { Static, TObject } from 'typebox';
+import type { FieldError } from '../common/errors.js';
+import { type DialectSchema, lintSchema } from './dialect.js';
+
+/** A schema of a model's reply, ready for all that needs it. */
+export interface ReplySchema<T = unknown> {
+  /** Name that the engine is told; word characters only. */
+  readonly name: string;
+  /** With descriptions: what OpenAPI shows. */
+  readonly documented: DialectSchema;
+  /** Without descriptions: what the engine makes its grammar from. The same object, so the same bytes, at every call. */
+  readonly grammar: DialectSchema;
+  /** First 12 hex digits of the SHA-256 of the grammar's bytes. */
+  readonly hash: string;
+  /** Checks a parsed value; the errors are empty exactly when it is a `T`. */
+  check(value: unknown): readonly FieldError[];
+  /** Never set: carries the type. */
+  readonly type?: T;
+}
+
+/** The type of a schema's replies. */
+export type ReplyOf<S> = S extends ReplySchema<infer T> ? T : never;
+
+const ajv = new Ajv({ strict: true, allErrors: true });
+
+/**
+ * Makes one TypeBox object into type, check, documentation and grammar.
+ *
+ * @example
+ * const verdict = defineSchema('verdict', Type.Object({ reason: Type.String(), score: Type.Integer({ minimum: 0, maximum: 10 }) }));
+ * type Verdict = ReplyOf<typeof verdict>;
+ *
+ * @throws Error at definition when the grammars would not enforce all of it (see {@link lintSchema})
+ */
+export function defineSchema<T extends TObject>(name: string, type: T): ReplySchema<Static<T>> {
+  const closed = close(JSON.parse(JSON.stringify(type)) as DialectSchema);
+  const findings = lintSchema(closed);
+  if (!/^\w+$/.test(name)) findings.push('the name has other than word characters');
+  if (findings.length > 0) throw new Error(`Schema ${name} is outside the dialect: ${findings.join('; ')}`);
+
+  const grammar = deepFreeze(withoutDescriptions(closed));
+  const validate = ajv.compile(grammar);
+  return {
+    name,
+    documented: deepFreeze(closed),
+    grammar,
+    hash: createHash('sha256').update(JSON.stringify(grammar)).digest('hex').slice(0, 12),
+    check: (value) => (validate(value) ? [] : (validate.errors ?? []).map(toFieldError)),
+  };
+}
+
+/** Objects are closed in this house: writing so in each would only be noise. */
+function close(schema: DialectSchema): DialectSchema {
+  if (schema.items) return { ...schema, items: close(schema.items) };
+  if (schema.type !== 'object' || !schema.properties) return schema;
+  const properties = Object.entries(schema.properties).map(
+    ([name, property]) => [name, close(property)] as const,
+  );
+  return { additionalProperties: false, ...schema, properties: Object.fromEntries(properties) };
+}
+
+function withoutDescriptions({ description: _, ...schema }: DialectSchema): DialectSchema {
+  if (schema.items) return { ...schema, items: withoutDescriptions(schema.items) };
+  if (!schema.properties) return schema;
+  const properties = Object.entries(schema.properties).map(
+    ([name, own]) => [name, withoutDescriptions(own)] as const,
+  );
+  return { ...schema, properties: Object.fromEntries(properties) };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  }
+  return Object.freeze(value);
+}
+
+function toFieldError(error: ErrorObject): FieldError {
+  const params = error.params as Record<string, unknown>;
+  if (error.keyword === 'additionalProperties') {
+    return { path: error.instancePath, message: 'has a key that is not in the schema' };
+  }
+  if (error.keyword === 'required') {
+    return { path: `${error.instancePath}/${String(params.missingProperty)}`, message: 'is missing' };
+  }
+  if (error.keyword === 'enum') {
+    return {
+      path: error.instancePath,
+      message: `must be one of ${(params.allowedValues as string[]).join(', ')}`,
+    };
+  }
+  return { path: error.instancePath, message: error.message ?? 'is invalid' };
+}

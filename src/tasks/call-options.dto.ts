@@ -1,0 +1,112 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+import { IsLabel, IsStop } from '../common/validators.js';
+import type { CallOptions } from './call-options.js';
+
+/** Fields that every question takes besides its own. null means absent. */
+export class CallOptionsDto {
+  /**
+   * Model to ask; the engine must serve it. Left out: MODEL_NAME.
+   * @example null
+   */
+  @IsOptional()
+  @IsLabel()
+  model?: string | null;
+
+  /** Temperature, 0 to 2. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(2)
+  temperature?: number | null;
+
+  /** Nucleus sampling: over 0, at most 1. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0.001)
+  @Max(1)
+  top_p?: number | null;
+
+  /** Texts that end the reply where they occur. On structured routes a match cuts the object, which is an error. */
+  @ApiProperty({
+    required: false,
+    nullable: true,
+    oneOf: [{ type: 'string' }, { type: 'array', maxItems: 4, items: { type: 'string' } }],
+  })
+  @IsOptional()
+  @IsStop()
+  stop?: string | string[] | null;
+
+  /** Seed for sampling, where the engine supports it. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  seed?: number | null;
+
+  /** Tokens that the reply never exceeds, retries included. Left out: the task's own number. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(131_072)
+  max_tokens?: number | null;
+
+  /** Streaming is not offered yet: only false is accepted. */
+  @IsOptional()
+  @IsIn([false], { message: 'stream must be false or left out: this route answers with the whole reply' })
+  stream?: boolean | null;
+
+  /**
+   * Your id of the interview; in the log, and later the key by which its calls stay together.
+   * @example 'iv-2026-0042'
+   */
+  @IsOptional()
+  @IsLabel()
+  interview_id?: string | null;
+
+  /**
+   * Number of the turn in the interview.
+   * @example 1
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(100_000)
+  turn?: number | null;
+
+  /** Your id of the user; in the log. */
+  @IsOptional()
+  @IsLabel()
+  user_id?: string | null;
+
+  /** Labels for the log, at most 20. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(20)
+  @IsLabel({ each: true })
+  tags?: string[] | null;
+}
+
+/** What the pipeline gets of it: other names, and absent instead of null. */
+export function toCallOptions(dto: CallOptionsDto): CallOptions {
+  return withoutNulls({
+    model: dto.model,
+    temperature: dto.temperature,
+    topP: dto.top_p,
+    stop: typeof dto.stop === 'string' ? [dto.stop] : dto.stop,
+    seed: dto.seed,
+    maxTokens: dto.max_tokens,
+    interviewId: dto.interview_id,
+    turn: dto.turn,
+    userId: dto.user_id,
+    tags: dto.tags,
+  });
+}
+
+type WithoutNulls<T> = { [K in keyof T]?: NonNullable<T[K]> };
+
+function withoutNulls<T extends object>(value: T): WithoutNulls<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, own]) => own !== null && own !== undefined),
+  ) as WithoutNulls<T>;
+}

@@ -1,0 +1,94 @@
+import type { FieldError } from '../common/errors.js';
+import type { EngineReply } from '../engine/engine-request.js';
+import { restoreMarksIn } from '../prompts/chat-marks.js';
+import { NotStrictJson, parseStrictJson } from '../schema/strict-json.js';
+import { stripWrapping } from '../schema/tolerant-json.js';
+import type { StructuredTask } from './define-task.js';
+
+/** Where a valid reply was found: as it came, after stripping what was around it, or in the reasoning field. */
+export type Rung = 'strict' | 'tolerant' | 'reasoning';
+
+/** Why a reply is not accepted. */
+export type Flaw = 'length' | 'stop-string' | 'unfinished' | 'empty' | 'not-json' | 'schema' | 'meaning';
+
+/** What the ladder says of a reply. */
+export type Verdict<T> =
+  | { readonly valid: true; readonly value: T; readonly rung: Rung }
+  | {
+      readonly valid: false;
+      readonly flaw: Flaw;
+      /** A sentence without anything that the model said. */
+      readonly reason: string;
+      readonly errors: readonly FieldError[];
+    };
+
+/** Judges one reply of the engine against its task. Accepts nothing that had to be completed or guessed. */
+export function judge<T, I>(task: StructuredTask<T, I>, reply: EngineReply, input: I): Verdict<T> {
+  const unfinished = notWhole(reply);
+  if (unfinished) return unfinished;
+
+  const parsed = parse(reply, task.thinking);
+  if ('valid' in parsed) return parsed;
+
+  const { rung } = parsed;
+  const schemaErrors = task.schema.check(parsed.value);
+  if (schemaErrors.length > 0) return flawed('schema', 'The reply does not match its schema.', schemaErrors);
+
+  const value = restoreMarksIn(parsed.value as T, task);
+  const broken = task.rules.map((rule) => rule(value, input)).filter((error) => error !== undefined);
+  if (broken.length > 0) return flawed('meaning', 'The reply breaks a rule of its task.', broken);
+  return { valid: true, value, rung };
+}
+
+function flawed(
+  flaw: Flaw,
+  reason: string,
+  errors: readonly FieldError[] = [],
+): Verdict<never> & { valid: false } {
+  return { valid: false, flaw, reason, errors };
+}
+
+/** Whole means: ended by itself. A stop string cuts wherever it occurs, and `length` is half an object. */
+function notWhole({ finish, maxTokens }: EngineReply): (Verdict<never> & { valid: false }) | undefined {
+  switch (finish) {
+    case 'stop':
+      return undefined;
+    case 'length':
+      return flawed('length', `The reply did not fit into ${maxTokens} tokens.`);
+    case 'stop-string':
+      return flawed(
+        'stop-string',
+        'A stop string of the request cut the reply; leave stop out on this route.',
+      );
+    default:
+      return flawed('unfinished', 'The engine ended the reply before it was whole.');
+  }
+}
+
+/** Tries the rungs in order; each takes the text only where it is one whole JSON value. */
+function parse(
+  reply: EngineReply,
+  thinking: boolean,
+): { value: unknown; rung: Rung } | (Verdict<never> & { valid: false }) {
+  const { content, reasoning } = reply;
+  if (content.trim() === '') {
+    // With thinking off there is no reasoning: a server's parser put the whole answer into the wrong field.
+    const misplaced = !thinking && reasoning.trim() !== '' ? attempt(reasoning) : undefined;
+    if (misplaced && 'value' in misplaced) return { value: misplaced.value, rung: 'reasoning' };
+    return flawed('empty', 'The reply has no content.');
+  }
+  const strict = attempt(content);
+  if ('value' in strict) return { value: strict.value, rung: 'strict' };
+  const tolerant = attempt(stripWrapping(content));
+  if ('value' in tolerant) return { value: tolerant.value, rung: 'tolerant' };
+  return flawed('not-json', `The reply ${tolerant.problem}.`);
+}
+
+function attempt(text: string): { value: unknown } | { problem: string } {
+  try {
+    return { value: parseStrictJson(text) };
+  } catch (error) {
+    if (error instanceof NotStrictJson) return { problem: error.message };
+    throw error;
+  }
+}
