@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** A service to call, and how to leave it as it was found. */
+export interface Service {
+  url: string;
+  isOurs: boolean;
+  stop: () => Promise<void>;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8000';
+const ENTRY = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+const PROBE_TIMEOUT_MS = 1_000;
+const POLL_INTERVAL_MS = 100;
+const START_TIMEOUT_MS = 30_000;
+const LOG_TAIL = 2_000;
+
+/** The service at a given URL; else the one on the default port; else one of our own, on the stub engine. */
+export async function findService(url: string | undefined): Promise<Service> {
+  if (url !== undefined) return { url, isOurs: false, stop: () => Promise.resolve() };
+  if (await isOk(`${DEFAULT_URL}/health`)) {
+    return { url: DEFAULT_URL, isOurs: false, stop: () => Promise.resolve() };
+  }
+  return startService(ENTRY);
+}
+
+/** Starts a service with the operator's own settings on a free port, and waits until it is ready. */
+export async function startService(entry: string): Promise<Service> {
+  if (!existsSync(entry)) throw new Error(`${entry} is missing. Build the service first: npm run build`);
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(process.execPath, [entry], {
+    env: {
+      ...process.env,
+      APP_HOST: '127.0.0.1',
+      APP_PORT: String(port),
+      // Only this machine reaches the port, and the demo has no key of the operator's .env.
+      AUTH: 'off',
+      LOG_LEVEL: 'WARNING',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  const keepTail = (chunk: Buffer) => (log = (log + chunk.toString()).slice(-LOG_TAIL));
+  child.stdout.on('data', keepTail);
+  child.stderr.on('data', keepTail);
+  const exited = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      resolve();
+    }),
+  );
+  const terminate = () => child.kill('SIGTERM');
+  const stop = async () => {
+    process.off('exit', terminate);
+    terminate();
+    await exited;
+  };
+  // However the demo ends, also by Ctrl-C while the service is starting.
+  process.once('exit', terminate);
+
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await isOk(`${url}/health/ready`))) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`The service stopped while starting.\n${log}`);
+    }
+    if (performance.now() > deadline) {
+      await stop();
+      throw new Error(`The service was not ready after ${START_TIMEOUT_MS / 1000} s.\n${log}`);
+    }
+    await Promise.race([sleep(POLL_INTERVAL_MS), exited]);
+  }
+  return { url, isOurs: true, stop };
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
