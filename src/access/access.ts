@@ -79,8 +79,8 @@ function digestOf(secret: string): Buffer {
 }
 
 function refusal(request: FastifyRequest, hasKeys: boolean): ServiceError | undefined {
-  const path = request.url.split('?', 1)[0] ?? '';
-  const needed = request.routeOptions.config.access ?? (OPEN_DOCS.test(path) ? 'open' : undefined);
+  const { config, url } = request.routeOptions;
+  const needed = config.access ?? (OPEN_DOCS.test(url ?? '') ? 'open' : undefined);
   if (needed === 'open') return undefined;
 
   const { caller } = request.ctx;

@@ -43,16 +43,20 @@ export function describeSettings({ settings, origins }: LoadedSettings): string 
   return lines.join('\n') + '\n';
 }
 
-function valueOf(settings: Settings, variable: Variable): unknown {
+/** What a setting can be. */
+type Value = Settings[keyof Settings];
+
+function valueOf(settings: Settings, variable: Variable): Value {
   return settings[variable.field as keyof Settings];
 }
 
-function show(value: unknown): string {
+function show(value: Value): string {
   if (value === undefined) return '';
-  return Array.isArray(value) ? value.join(',') : String(value);
+  if (typeof value !== 'object') return String(value);
+  return value.map((part) => (typeof part === 'string' ? part : part.name)).join(',');
 }
 
-function masked(value: unknown): string {
+function masked(value: Value): string {
   if (!Array.isArray(value)) return '********';
   const keys = value as NonNullable<Settings['apiKeys']>;
   return keys.map((key) => `${key.name}:${key.scopes.join('+')}:********`).join(',');

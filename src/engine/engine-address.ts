@@ -52,10 +52,10 @@ export class EngineAddress {
     });
   }
 
-  /** Looks whether the engine takes calls. An engine without a health path counts as up until a call fails. */
+  /** Looks whether the engine takes calls. One without a health path counts as up; a call that fails says otherwise until the next look. */
   async check(): Promise<void> {
     if (this.#healthPath === undefined) {
-      if (this.state === 'unknown') this.state = 'up';
+      this.state = 'up';
       return;
     }
     try {

@@ -32,8 +32,9 @@ export class Draining implements BeforeApplicationShutdown {
   /** Counts the server's running requests, and refuses new ones once the service was told to stop. */
   attach(server: FastifyInstance): void {
     this.#server = server;
-    server.addHook('onRequest', (_request, reply, done) => {
-      if (this.#active) {
+    server.addHook('onRequest', (request, reply, done) => {
+      // Health goes on telling what happens; everything else would start work that nobody waits for.
+      if (this.#active && request.routeOptions.config.access !== 'open') {
         done(
           new ServiceError('SHUTTING_DOWN', 'The service was told to stop and takes no new calls.', {
             retryAfterSeconds: RETRY_AFTER_SECONDS,

@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { type AttemptReport, ServiceError } from '../common/errors.js';
 import type { CallFacts, RequestContext } from '../common/request-context.js';
@@ -195,7 +196,7 @@ export class TaskRunner {
       startedAt,
       deadlineAt: startedAt + this.settings.requestTimeout * 1000,
       facts: {
-        callId: crypto.randomUUID(),
+        callId: randomUUIDv7(),
         model: options.model ?? this.settings.modelName,
         provider: this.engine.dialect.provider,
         attempts: 0,

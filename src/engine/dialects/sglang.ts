@@ -37,6 +37,10 @@ export const sglang: Dialect = {
       const context = numberIn(message, /(?:context length \(|maximum allowed length \()(\d+)/i);
       return new EngineFault('context-too-long', { said: message, ...contextFacts(tooLong, context) });
     }
+    // max_tokens alone is over the context: SGLang says so before it counts the prompt.
+    const ceiling = numberIn(message, /supports at most (\d+) completion tokens/i);
+    if (ceiling !== undefined)
+      return new EngineFault('no-room', { said: message, ...contextFacts(0, ceiling) });
     const context = numberIn(message, /maximum context length of (\d+) tokens/i);
     const prompt = numberIn(message, /(\d+) tokens from the input messages/i);
     if (context !== undefined && prompt !== undefined) {

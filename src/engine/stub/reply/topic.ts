@@ -69,7 +69,7 @@ function koreanPhrases(question: string): string[] {
 /** Runs of words that are neither stop words nor broken by punctuation. */
 function englishPhrases(question: string): string[] {
   const phrases: string[] = [];
-  for (const clause of question.slice(0, QUESTION_LENGTH).split(/[,.:;?!]\s/)) {
+  for (const clause of question.slice(0, QUESTION_LENGTH).split(/[,.:;?!](?:\s|$)/)) {
     let run: string[] = [];
     for (const word of [...clause.split(' '), '']) {
       const isContent =
