@@ -91,7 +91,9 @@ const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
 
 /** What is known about a fault besides its kind. */
 export interface FaultFacts {
-  /** What the engine said. For the log at DEBUG only: it can hold file paths, keys and the candidate's words. */
+  /** What the service saw: a socket's code, what was missing. Holds no word of the engine's; for the log at DEBUG. */
+  readonly seen?: string;
+  /** What the engine said. For the log with LOG_PROMPTS only: it can hold file paths, keys and the candidate's words. */
   readonly said?: string;
   /** How long the engine asks to wait. */
   readonly retryAfterMs?: number;

@@ -18,7 +18,7 @@ export interface Sampling {
 }
 
 /** The JSON schema that a reply must follow. */
-export interface ReplyFormat {
+interface ReplyFormat {
   readonly name: string;
   /** The same object at every call, so that its bytes hit the engine's grammar cache. */
   readonly grammar: object;

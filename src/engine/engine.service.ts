@@ -167,6 +167,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     try {
       guard.check();
       budget.onTry();
+      const askedAt = performance.now();
       const body = dialect.body(request, requestId) as Parameters<
         typeof address.client.chat.completions.create
       >[0];
@@ -175,9 +176,9 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
         fetchOptions: { guard } as object,
       });
       const reply = streams
-        ? await readStream(answer as AsyncIterable<unknown>, dialect, guard)
+        ? await readStream(answer as AsyncIterable<unknown>, dialect, guard, askedAt)
         : readWhole(answer, dialect);
-      if (reply.finish === 'abort') throw new EngineFault('cut', { said: 'finish_reason abort' });
+      if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
       address.state = 'up';
       return reply;
     } catch (thrown) {
@@ -188,7 +189,8 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
         engine: address.url,
         engine_request: requestId,
         kind: fault.kind,
-        said: fault.facts.said,
+        seen: fault.facts.seen,
+        ...(settings.logPrompts && { said: fault.facts.said }),
       });
       throw fault;
     } finally {

@@ -43,18 +43,21 @@ export function poolFetch(pool: Pool, { apiKey }: PoolOptions): typeof fetch {
       statusCode,
       headers,
       body: stream,
-    } = await pool.request({
-      path: url.pathname + url.search,
-      method: method ?? 'GET',
-      headers: {
-        accept: 'application/json, text/event-stream',
-        'content-type': 'application/json',
-        'user-agent': 'llm-service',
-        ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-      },
-      body: (body as string | undefined) ?? null,
-      signal: signal ?? null,
-    });
+    } = await pool
+      .request({
+        path: url.pathname + url.search,
+        method: method ?? 'GET',
+        headers: {
+          accept: 'application/json, text/event-stream',
+          'content-type': 'application/json',
+          'user-agent': 'llm-service',
+          ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+        },
+        body: (body as string | undefined) ?? null,
+        signal: signal ?? null,
+      })
+      // Here, because the package makes an error of its own of it, which need not have the code.
+      .catch((error: unknown) => Promise.reject(faultOfWire(error)));
 
     const chunks = guarded(stream as AsyncIterable<Buffer>, guard);
     const response: LeanResponse = {
@@ -122,10 +125,11 @@ const UNREACHABLE = new Set([
 
 /** Makes a fault of what the wire threw: a refused or impossible connection, or one that broke. */
 export function faultOfWire(error: unknown): EngineFault {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+  let cause = error as Partial<NodeJS.ErrnoException> | undefined;
+  for (; cause; cause = cause.cause as typeof cause) {
     if (cause instanceof EngineFault) return cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    const facts = { cause: error, said: `${code} ${cause.message}`.trim() };
+    const code = typeof cause.code === 'string' ? cause.code : '';
+    const facts = { cause: error, seen: `${code} ${cause.message ?? ''}`.trim() };
     if (UNREACHABLE.has(code) || /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
       return new EngineFault('unreachable', facts);
     }
@@ -134,8 +138,6 @@ export function faultOfWire(error: unknown): EngineFault {
     if (code.startsWith('UND_ERR') || code === 'ECONNRESET' || code === 'EPIPE') {
       return new EngineFault('connection-lost', facts);
     }
-    // Several addresses of one host were tried (IPv6 and IPv4): the first one tells.
-    if (cause instanceof AggregateError && cause.errors.length > 0) return faultOfWire(cause.errors[0]);
   }
   return new EngineFault('bad-response', { cause: error, said: String(error) });
 }

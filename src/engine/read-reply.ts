@@ -30,12 +30,13 @@ const NO_USAGE: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 
 export function readWhole(body: unknown, dialect: Dialect): ReadReply {
   if (typeof body !== 'object' || body === null) {
     throw new EngineFault('bad-response', {
-      said: typeof body === 'string' ? body.slice(0, 500) : typeof body,
+      seen: 'no JSON object',
+      ...(typeof body === 'string' && { said: body.slice(0, 500) }),
     });
   }
   const completion = body as WireBody;
   const choice = choiceOf(completion, dialect);
-  if (!choice) throw new EngineFault('bad-response', { said: 'no choices' });
+  if (!choice) throw new EngineFault('bad-response', { seen: 'no choices' });
   const { content, reasoning } = textOf(choice.message);
   return {
     content,
@@ -49,22 +50,25 @@ export function readWhole(body: unknown, dialect: Dialect): ReadReply {
 /**
  * Reads a streamed reply to its end. The client library ends a cut stream like a whole one, so a finish reason and
  * the closing `[DONE]` are asked for here.
+ * @param askedAt `performance.now()` of the request; the headers may come as late as the first token
  */
 export async function readStream(
   chunks: AsyncIterable<unknown>,
   dialect: Dialect,
   guard: ReplyGuard,
+  askedAt: number,
 ): Promise<ReadReply> {
-  const startedAt = performance.now();
   let firstTokenMs: number | undefined;
   let content = '';
   let reasoning = '';
   let ended: EndedChoice | undefined;
   let usage = NO_USAGE;
   let model = '';
+  let isEventStream = false;
 
   for await (const chunk of chunks) {
     guard.check();
+    isEventStream = true;
     const event = chunk as WireBody;
     const choice = choiceOf(event, dialect);
     if (typeof event.model === 'string') model = event.model;
@@ -72,7 +76,7 @@ export async function readStream(
     if (!choice) continue;
     const text = textOf(choice.delta);
     if (text.content || text.reasoning) {
-      firstTokenMs ??= performance.now() - startedAt;
+      firstTokenMs ??= performance.now() - askedAt;
       guard.started();
     }
     content += text.content;
@@ -81,8 +85,10 @@ export async function readStream(
   }
 
   guard.check();
+  // The client library skips lines that are no events: a web page looks like a stream without any.
+  if (!isEventStream) throw new EngineFault('bad-response', { seen: 'no events' });
   if (!ended || !guard.sawDone)
-    throw new EngineFault('cut', { said: ended ? 'no [DONE]' : 'no finish_reason' });
+    throw new EngineFault('cut', { seen: ended ? 'no [DONE]' : 'no finish_reason' });
   return {
     content,
     reasoning,
@@ -119,7 +125,7 @@ function choiceOf(
   if (Array.isArray(body.choices)) return (body.choices as NonNullable<WireBody['choices']>)[0];
   if (body.error !== undefined || body.object === 'error')
     throw dialect.faultOf(engineError(body.error ?? body));
-  throw new EngineFault('bad-response', { said: 'neither choices nor an error' });
+  throw new EngineFault('bad-response', { seen: 'neither choices nor an error' });
 }
 
 function textOf(text: WireText | undefined): { content: string; reasoning: string } {

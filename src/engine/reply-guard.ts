@@ -27,7 +27,8 @@ export class ReplyGuard {
   #bytes = 0;
   #lastSign = performance.now();
   #started = false;
-  #tail = '';
+  /** The end of what arrived, where `[DONE]` may have been torn. What comes first begins a line. */
+  #tail = '\n';
   #done = false;
 
   constructor(
@@ -65,7 +66,7 @@ export class ReplyGuard {
     if (this.#started) this.#lastSign = performance.now();
     const text = this.#tail + chunk.toString('latin1');
     // A raw line break cannot stand inside JSON, so this is never a quotation.
-    if (/(?:^|[\r\n])data: ?\[DONE\]/.test(text)) this.#done = true;
+    if (/[\r\n]data: ?\[DONE\]/.test(text)) this.#done = true;
     this.#tail = text.slice(-16);
   }
 

@@ -53,10 +53,14 @@ export function lintSchema(schema: unknown, path = ''): string[] {
   if (type === 'object') findings.push(...lintObject(own, path, here));
   if (type === 'array') findings.push(...lintArray(own, path, here));
   if (type === 'integer' || type === 'number') findings.push(...lintNumber(own, here));
-  if (own.enum && (own.enum.length === 0 || new Set(own.enum).size < own.enum.length)) {
-    findings.push(`${here} needs an enum of different words`);
-  }
+  if (type === 'string' && own.enum) findings.push(...lintEnum(own.enum, here));
   return findings;
+}
+
+function lintEnum(words: readonly unknown[], here: string): string[] {
+  const different = new Set(words.filter((word) => typeof word === 'string'));
+  const isFine = words.length > 0 && different.size === words.length;
+  return isFine ? [] : [`${here} needs an enum of different words`];
 }
 
 function lintObject(schema: DialectSchema, path: string, here: string): string[] {

@@ -1,4 +1,4 @@
-/** Why a text is not accepted as one JSON value; the words finish "The reply …". */
+/** Why a text is not accepted as one JSON value; the words finish "The reply …" and quote nothing of the text. */
 export class NotStrictJson extends Error {}
 
 /**
@@ -13,9 +13,7 @@ export function parseStrictJson(text: string): unknown {
   } catch {
     throw new NotStrictJson('is not one JSON value');
   }
-  const duplicate = findDuplicateKey(text);
-  if (duplicate !== undefined)
-    throw new NotStrictJson(`has the key ${JSON.stringify(duplicate)} twice in one object`);
+  if (hasDuplicateKey(text)) throw new NotStrictJson('has a key twice in one object');
   if (hasLoneSurrogate(value)) throw new NotStrictJson('has half of a surrogate pair in a text');
   return value;
 }
@@ -24,10 +22,10 @@ export function parseStrictJson(text: string): unknown {
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g;
 
 /**
- * Finds a key that stands twice in one object of a valid JSON text, in one pass.
+ * Whether a key stands twice in one object of a valid JSON text, found in one pass.
  * Keys are compared as they read, so `"a"` and `"\u0061"` are equal.
  */
-function findDuplicateKey(json: string): string | undefined {
+function hasDuplicateKey(json: string): boolean {
   /** One entry per open bracket: the keys seen so far, or nothing for an array. */
   const open: (Set<string> | undefined)[] = [];
   let keyExpected = false;
@@ -46,12 +44,12 @@ function findDuplicateKey(json: string): string | undefined {
     } else if (keyExpected) {
       const key = JSON.parse(token) as string;
       const keys = open.at(-1);
-      if (keys?.has(key)) return key;
+      if (keys?.has(key)) return true;
       keys?.add(key);
       keyExpected = false;
     }
   }
-  return undefined;
+  return false;
 }
 
 function hasLoneSurrogate(value: unknown): boolean {

@@ -3,7 +3,7 @@ import type { Sampling } from '../engine/engine-request.js';
 import type { ReplySchema } from '../schema/define-schema.js';
 
 /** Who waits for whom when the engine is busy: a live turn before chat and feedback, these before reports. */
-export type Lane = 'live' | 'interactive' | 'background';
+type Lane = 'live' | 'interactive' | 'background';
 
 /** What every kind of question fixes for itself. */
 export interface Task {

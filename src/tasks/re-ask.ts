@@ -1,5 +1,5 @@
 import type { ChatMessage, EngineReply, EngineRequest } from '../engine/engine-request.js';
-import { neutraliseMarks } from '../prompts/chat-marks.js';
+import { neutraliseMarks, restoreMarks } from '../prompts/chat-marks.js';
 import type { Verdict } from './ladder.js';
 
 /** A reply longer than this many characters is not shown to the model again: it costs more than it explains. */
@@ -47,7 +47,9 @@ export function reAsk(
 function shown({ content }: EngineReply, thinking: boolean): ChatMessage[] {
   const text = content.trim();
   if (text === '' || text.length > MAX_SHOWN) return [];
-  return [{ role: 'assistant', content: neutraliseMarks(text, { thinking }) }];
+  // Marks that the model quoted as it got them, harmless, are not made harmless twice.
+  const harmless = neutraliseMarks(restoreMarks(text, { thinking }), { thinking });
+  return [{ role: 'assistant', content: harmless }];
 }
 
 function correction(problems: readonly string[]): ChatMessage {

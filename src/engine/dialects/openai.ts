@@ -20,9 +20,13 @@ export const openai: Dialect = {
     const { message } = error;
     const context = numberIn(message, /maximum context length is (\d+) tokens/i);
     if (context !== undefined) {
-      const prompt = numberIn(message, /(\d+) (?:in the messages|of text input)|resulted in (\d+) tokens/i);
+      const prompt = numberIn(message, /((?<=resulted in )\d+|\d+(?= in the messages| of text input))/i);
       return new EngineFault('context-too-long', { said: message, ...contextFacts(prompt, context) });
     }
+    // The model's own ceiling, which may be lower than its context.
+    const ceiling = numberIn(message, /supports at most (\d+) completion tokens/i);
+    if (ceiling !== undefined)
+      return new EngineFault('no-room', { said: message, ...contextFacts(0, ceiling) });
     if (error.status === 404 && /model/i.test(message))
       return new EngineFault('model-not-found', { said: message });
     return faultByStatus(error);

@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { request } from 'undici';
+import { EngineService } from '../src/engine/engine.service.js';
+import type { Fault } from '../src/engine/stub/faults.js';
+import type { StubServer } from '../src/engine/stub/stub-server.js';
+import { CHAT, failsWith, QUESTIONS, SHORT_TIMES, STREAMED, WHOLE } from './support/engine-questions.js';
+import { startService, startStub, type TestService } from './support/service.js';
+
+describe('an engine that is let go', () => {
+  it.each([
+    { what: 'a stalled whole reply', route: WHOLE, script: { kind: 'stall', after: 'half' } },
+    { what: 'a stalled stream', route: STREAMED, script: { kind: 'stall', after: 'half' } },
+    { what: 'a dripping stream', route: CHAT, script: { kind: 'drip', everyMs: 20 } },
+  ] satisfies { what: string; route: typeof WHOLE; script: Fault }[])(
+    'sees the connection of $what closed',
+    async ({ route, script }) => {
+      const service = await startService(SHORT_TIMES);
+      service.stub.script(script);
+
+      await service.fail(route.path, route.body);
+
+      await service.stub.waitFor(() => service.stub.running === 0);
+      expect(service.stub.requests).toMatchObject([{ clientLeft: true }]);
+    },
+  );
+
+  it.each(QUESTIONS)('ends its work for $path when the caller leaves', async ({ path, body }) => {
+    const { url, stub } = await startService();
+    stub.script({ kind: 'stall', after: 'half' });
+    const caller = new AbortController();
+    const asked = request(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: caller.signal,
+    });
+    await stub.waitFor(() => stub.running === 1);
+
+    caller.abort();
+
+    await expect(asked).rejects.toThrow();
+    await stub.waitFor(() => stub.running === 0);
+    expect(stub.requests).toMatchObject([{ clientLeft: true }]);
+  });
+
+  it('has no connection left once the service is closed', async () => {
+    const service = await startService();
+    await service.post(WHOLE.path, WHOLE.body);
+
+    await service.app.close();
+
+    await service.stub.waitFor(() => service.stub.openSockets === 0);
+    expect(service.stub.requests).toHaveLength(1);
+  });
+});
+
+describe('an engine that answered', () => {
+  it.each(QUESTIONS)('is asked for $path over the same connection again', async ({ path, body }) => {
+    const service = await startService({ engineConnections: 1 });
+
+    await service.post(path, body);
+    await service.post(path, body);
+
+    expect(service.stub.requests).toMatchObject([{ clientLeft: false }, { clientLeft: false }]);
+    expect(service.stub.openSockets).toBe(1);
+  });
+});
+
+describe('the engine’s key', () => {
+  it('is sent where one is set', async () => {
+    const service = await startService({ engineApiKey: 'sk-engine-1234' }, { apiKey: 'sk-engine-1234' });
+
+    expect((await service.post(WHOLE.path, WHOLE.body)).status).toBe(200);
+  });
+
+  it.each([undefined, 'sk-engine-1234'])(
+    'is asked for once when it is %s and wrong',
+    async (engineApiKey) => {
+      const service = await startService({ engineApiKey }, { apiKey: 'another' });
+
+      await failsWith(service, WHOLE, 'ENGINE_UNAUTHORIZED');
+
+      expect(service.stub.requests).toHaveLength(1);
+    },
+  );
+});
+
+describe('an address that is wrong', () => {
+  it('because something else than HTTP answers there is a bad response', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy()).end('220 mail.example ESMTP\r\n');
+    }).unref();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+
+    await failsWith(
+      await startService({ engineUrls: [`http://127.0.0.1:${port}`] }),
+      WHOLE,
+      'ENGINE_BAD_RESPONSE',
+    );
+
+    server.close();
+  });
+
+  it('because nobody has its name is unreachable', async () => {
+    const service = await startService({ engineUrls: ['http://engine.invalid:30000'] });
+
+    await failsWith(service, WHOLE, 'ENGINE_UNREACHABLE');
+  });
+
+  it('because it wants no TLS is a bad response', async () => {
+    const engine = await startStub();
+    const service = await startService({ engineUrls: [engine.url.replace('http:', 'https:')] });
+
+    await failsWith(service, WHOLE, 'ENGINE_BAD_RESPONSE');
+  });
+});
+
+describe('an engine that is down', () => {
+  it.each(QUESTIONS)('is unreachable for $path, and used again once it is back', async (route) => {
+    const engine = await startStub();
+    const { port } = engine;
+    const service = await startService({ engineUrls: [engine.url] });
+    await engine.close();
+
+    const { headers } = await failsWith(service, route, 'ENGINE_UNREACHABLE');
+    expect(headers['retry-after']).toBe('5');
+
+    await startStub({ port });
+    expect((await service.post(route.path, route.body)).status).toBe(200);
+  });
+
+  it('leaves its calls to the second one', async () => {
+    const { first, second, service } = await startTwo();
+    await first.close();
+
+    expect((await service.post(WHOLE.path, WHOLE.body)).status).toBe(200);
+    expect(second.requests).toHaveLength(1);
+  });
+
+  it('gets its calls again when it is back', async () => {
+    const { first, second, service } = await startTwo();
+    const { port } = first;
+    await first.close();
+    await service.post(WHOLE.path, WHOLE.body);
+    const back = await startStub({ port });
+    await service.app.get(EngineService).checkNow();
+
+    await service.post(WHOLE.path, WHOLE.body);
+
+    expect([back.requests.length, second.requests.length]).toEqual([1, 1]);
+  });
+
+  it('in the middle of a reply leaves this call to the second one', async () => {
+    const { first, second, service } = await startTwo();
+    first.script({ kind: 'reset', after: 'half' });
+
+    expect((await service.post(STREAMED.path, STREAMED.body)).status).toBe(200);
+    expect([first.requests.length, second.requests.length]).toEqual([1, 1]);
+  });
+
+  async function startTwo(): Promise<{ service: TestService; first: StubServer; second: StubServer }> {
+    const first = await startStub();
+    const second = await startStub();
+    return { service: await startService({ engineUrls: [first.url, second.url] }), first, second };
+  }
+});
