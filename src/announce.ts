@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { VERSION } from './common/version.js';
@@ -6,20 +7,26 @@ import type { Settings } from './config/settings.js';
 /** Says where the service listens, what answers, where the docs are, and a line to try. */
 export async function announce(app: NestFastifyApplication, settings: Settings): Promise<void> {
   const logger = new Logger('Service');
-  const port = new URL(await app.getUrl()).port;
-  const base = `http://localhost:${port}`;
+  const { port } = new URL(await app.getUrl());
+  const base = `http://${reachableName(settings.appHost)}:${port}`;
   const kind = settings.engineKind;
 
   logger.log(`LLM Service ${VERSION} listens on ${base} (${settings.appHost}, port ${port})`);
   if (kind === 'stub') {
     logger.warn(
-      'THE BUILT-IN STUB ANSWERS, NOT A MODEL. Name your engine with SGLANG_HOST or ENGINE_URLS (docs: .env.example).',
+      'THE BUILT-IN STUB ANSWERS, NOT A MODEL. Name your engine with SGLANG_HOST or ENGINE_URLS (docs/engines.md).',
     );
   } else {
     logger.log(`Engine: ${kind} at ${settings.engineAddresses.join(', ')}, model ${settings.modelName}`);
   }
   logger.log(`Docs: ${base}/docs and ${base}/redoc; state: ${base}/health`);
   logger.log(`Try: ${exampleCall(base, settings)}`);
+}
+
+/** What to call the service by on this machine. */
+function reachableName(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 function exampleCall(base: string, { apiKeys, auth }: Settings): string {

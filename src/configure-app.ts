@@ -3,7 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import { registerAccess } from './access/access.js';
 import { AppModule } from './app.module.js';
-import { clientErrorHandler } from './common/client-error.js';
+import { clientErrorHandler, frameworkErrorHandler } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
 import { registerMethodCheck } from './common/method-check.js';
 import { ProblemFilter } from './common/problem.filter.js';
@@ -24,6 +24,8 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     bodyLimit: settings.maxBodyBytes,
     requestTimeout: REQUEST_ARRIVAL_MS,
     clientErrorHandler,
+    frameworkErrors: frameworkErrorHandler,
+    http: { requireHostHeader: false },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
     logger: new AppLogger(settings),

@@ -2,8 +2,10 @@ import { announce } from './announce.js';
 import { ConfigError } from './config/config-error.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './configure-app.js';
+import { surviveClosedOutput } from './logging/logger.js';
 import { startFailure } from './start-failure.js';
 
+surviveClosedOutput();
 try {
   const { settings } = loadSettings();
   const app = await createApp(settings);

@@ -10,7 +10,10 @@ import { ChatService } from './chat.service.js';
 export class ChatController {
   constructor(private readonly service: ChatService) {}
 
-  /** Goes on with a conversation. The header X-Finish-Reason says `length` where max_tokens cut the reply. */
+  /**
+   * Goes on with a conversation.
+   * @remarks The header X-Finish-Reason says `length` where max_tokens cut the reply.
+   */
   @Post('completions')
   @HttpCode(200)
   @Requires('inference')

@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, ValidateNested } from 'class-validator';
 import { IsProse } from '../common/validators.js';
 import { CallOptionsDto } from '../tasks/call-options.dto.js';
 
@@ -24,8 +24,9 @@ export class MessageDto {
 export class ChatRequestDto extends CallOptionsDto {
   /** The conversation so far, 1 to 256 messages, oldest first. */
   @IsArray()
-  @ArrayMinSize(1)
+  @ArrayMinSize(1, { message: 'messages must not be empty' })
   @ArrayMaxSize(256)
+  @IsObject({ each: true, message: 'each of messages must be an object' })
   @ValidateNested({ each: true })
   @Type(() => MessageDto)
   messages!: MessageDto[];

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
 import { requestIdOf } from './request-context.js';
 
@@ -22,6 +23,17 @@ export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket)
       body,
     ].join('\r\n'),
   );
+}
+
+/** Answers what Fastify's router refuses before any hook runs: a URL whose percent signs mean nothing. */
+export function frameworkErrorHandler(_error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const requestId = requestIdOf(request.headers['x-request-id']);
+  const error = new ServiceError('MALFORMED_REQUEST', 'The URL cannot be decoded.');
+  void reply
+    .status(error.status)
+    .type(PROBLEM_TYPE)
+    .header('x-request-id', requestId)
+    .send(JSON.stringify(toProblem(error, requestId)));
 }
 
 function knownError(code: string | undefined): ServiceError {

@@ -17,7 +17,7 @@ const catalogue = {
   FORBIDDEN_JSON: {
     status: 400,
     title: 'The body is JSON that is never accepted',
-    remedy: 'Nest at most 32 levels deep and use no __proto__ or constructor.prototype keys.',
+    remedy: 'Nest at most 32 levels deep and use no keys that every object has by nature, like constructor.',
   },
   VALIDATION_FAILED: {
     status: 400,
@@ -130,7 +130,7 @@ const catalogue = {
     status: 502,
     title: 'The engine refused the request',
     remedy:
-      'Set LOG_LEVEL=DEBUG to see the engine’s reason in the service’s log; check the engine’s version and flags.',
+      'Read the engine’s log, or set LOG_LEVEL=DEBUG and LOG_PROMPTS=true to have its reason in the service’s; check the engine’s version and flags.',
   },
   ENGINE_UNAUTHORIZED: {
     status: 502,

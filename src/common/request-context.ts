@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError } from './errors.js';
 
 /** What a key may do: ask the model, look at what runs, change anything. */
 export type Scope = 'inference' | 'read' | 'admin';
@@ -73,9 +74,9 @@ export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && SANE_REQUEST_ID.test(header) ? header : randomUUID();
 }
 
-/** An engine names its model; whatever a header cannot carry becomes `?`. */
+/** An engine names its model, at any length; whatever a header cannot carry becomes `?`. */
 function headerText(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?');
+  return text.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?');
 }
 
 /** Gives every request its context and every reply the headers that tell of it. */
@@ -86,7 +87,11 @@ export function registerRequestContext(server: FastifyInstance): void {
     request.ctx = new RequestContext(requestIdOf(request.headers['x-request-id']), reply);
     reply.header('x-request-id', request.ctx.requestId);
     reply.header('x-content-type-options', 'nosniff');
-    done();
+    done(
+      request.headers.host === undefined && request.raw.httpVersion === '1.1'
+        ? new ServiceError('MALFORMED_REQUEST', 'An HTTP/1.1 request has a Host header; this one has none.')
+        : undefined,
+    );
   });
 
   server.addHook('onSend', (request, reply, payload, done) => {

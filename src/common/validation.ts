@@ -9,7 +9,6 @@ export function createValidationPipe(): ValidationPipe {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
-    stopAtFirstError: true,
     exceptionFactory: (found) => {
       const errors = flatten(found, '');
       const fields = errors.map(({ path }) => path || 'the body').join(', ');
@@ -18,13 +17,24 @@ export function createValidationPipe(): ValidationPipe {
   });
 }
 
+/**
+ * One finding per value, with what is inside it only where it is itself in order. Of several constraints the one
+ * written first counts (class-validator lists them from the last to the first): the type before its bounds.
+ */
 function flatten(found: readonly ValidationError[], parent: string): FieldError[] {
   return found.flatMap((error) => {
     const path = `${parent}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    const own = Object.entries(error.constraints ?? {}).map(([name, message]) => ({
-      path,
-      message: name === 'whitelistValidation' ? `${error.property} is not a field of this request` : message,
-    }));
-    return [...own, ...flatten(error.children ?? [], path)];
+    const own = Object.entries(error.constraints ?? {})
+      .filter(([name]) => name !== 'nestedValidation')
+      .at(-1);
+    if (!own) return flatten(error.children ?? [], path);
+    const [name, message] = own;
+    return [
+      {
+        path,
+        message:
+          name === 'whitelistValidation' ? `${error.property} is not a field of this request` : message,
+      },
+    ];
   });
 }

@@ -5,7 +5,7 @@ import { Settings } from './settings.js';
 import { NotAllowed, variables } from './variable.js';
 
 /** Where a setting's value came from. */
-export type Origin = 'environment' | '.env' | 'default';
+type Origin = 'environment' | '.env' | 'default';
 
 /** The settings and where each came from, by the variable's name. */
 export interface LoadedSettings {

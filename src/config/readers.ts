@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { NotAllowed, type Reader } from './variable.js';
 
 /** Any text. */
@@ -46,9 +47,17 @@ export function oneOf<const T extends string>(...words: readonly T[]): Reader<T>
 /** true or false. */
 export const flag: Reader<boolean> = (value) => oneOf('true', 'false')(value) === 'true';
 
-/** A host name or address without scheme, port or path. */
+/** A secret that goes out in a header. */
+export const token: Reader<string> = (value) => {
+  if (!/^[\x21-\x7e]+$/.test(value)) throw new NotAllowed('printable ASCII characters without spaces');
+  return value;
+};
+
+/** A host name or address without scheme, port or path; the brackets of an IPv6 address are taken off. */
 export const host: Reader<string> = (value) => {
-  if (!/^[\w.-]+$|^\[?[0-9a-fA-F:.]+\]?$/.test(value)) {
+  const address = value.replace(/^\[(.*)\]$/, '$1');
+  if (isIPv6(address)) return address;
+  if (!/^[\w.-]+$/.test(value)) {
     throw new NotAllowed('a host name or an IP address, without http:// and without a port');
   }
   return value;

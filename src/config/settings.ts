@@ -1,4 +1,17 @@
-import { type ApiKey, apiKeys, decimal, flag, host, integer, oneOf, seconds, text, urls } from './readers.js';
+import { isIPv6 } from 'node:net';
+import {
+  type ApiKey,
+  apiKeys,
+  decimal,
+  flag,
+  host,
+  integer,
+  oneOf,
+  seconds,
+  text,
+  token,
+  urls,
+} from './readers.js';
 import { FromEnv } from './variable.js';
 
 /** Which dialect the engine speaks. */
@@ -97,7 +110,7 @@ export class Settings {
   @FromEnv({
     section: ENGINE,
     about: 'Key that the engine expects (its --api-key).',
-    read: text,
+    read: token,
     secret: true,
   })
   engineApiKey: string | undefined;
@@ -105,7 +118,7 @@ export class Settings {
   @FromEnv({
     section: ENGINE,
     about: 'Key for OpenAI; used with ENGINE=openai only, whatever else is set.',
-    read: text,
+    read: token,
     secret: true,
   })
   openaiApiKey: string | undefined;
@@ -211,7 +224,7 @@ export class Settings {
   @FromEnv({
     section: LOGGING,
     about:
-      'true writes prompts and replies into the log at DEBUG: candidates’ words, so never in production.',
+      'true writes prompts, replies and the engine’s error texts into the log at DEBUG: candidates’ words, so never in production.',
     read: flag,
   })
   logPrompts = false;
@@ -226,7 +239,8 @@ export class Settings {
     if (this.engineUrls) return this.engineUrls;
     if (this.engineKind === 'openai') return ['https://api.openai.com'];
     if (this.engineKind === 'stub') return [];
-    return [`http://${this.sglangHost ?? 'localhost'}:${this.sglangPort}`];
+    const host = this.sglangHost ?? 'localhost';
+    return [`http://${isIPv6(host) ? `[${host}]` : host}:${this.sglangPort}`];
   }
 
   /** The key that goes to the engine, if any. */

@@ -1,8 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { ERRORS } from '../common/errors.js';
+import { type ErrorCode, ERRORS, type Problem, ServiceError, toProblem } from '../common/errors.js';
 import { VERSION } from '../common/version.js';
 import { ProblemDto } from './problem.dto.js';
+import { REQUEST_EXAMPLES } from './request-examples.js';
 
 /** Written by the build beside the compiled code; named by a variable because it does not exist when types are checked. */
 const PLUGIN_METADATA = ['..', 'metadata.js'].join('/');
@@ -12,8 +13,8 @@ const DESCRIPTION = `Typed, always valid answers from a language model, for an A
 Facts about a call that are not its answer are in headers: \`X-Request-Id\` (yours, when you send a sane one), \`X-Call-Id\`,
 \`X-Model\`, \`X-Provider\` (sglang, vllm, openai or stub), \`X-Attempts\`, \`Server-Timing\`. Errors are problem+json with a stable \`code\`.`;
 
-/** Statuses that a question to the model can end with, besides 200. */
-const ASK_ERRORS = [400, 401, 403, 404, 413, 415, 502, 503, 504];
+/** Errors that no route documents: they mean that there is none, or are seen in logs only. */
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'CANCELLED']);
 
 /** Describes the API from its controllers and DTOs. */
 export async function createOpenApiDocument(app: INestApplication): Promise<OpenAPIObject> {
@@ -34,19 +35,38 @@ export async function createOpenApiDocument(app: INestApplication): Promise<Open
     .addTag('Health', 'State of the service')
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto] });
-  addErrors(document);
+  completeQuestions(document);
   return document;
 }
 
-/** Every question can fail in the same ways; saying so at each controller method would only repeat it. */
-function addErrors(document: OpenAPIObject): void {
-  const content = { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } };
-  for (const { post } of Object.values(document.paths)) {
+/** What is the same for every question and would only repeat itself at each controller method. */
+function completeQuestions(document: OpenAPIObject): void {
+  const errors = errorResponses();
+  for (const [path, { post }] of Object.entries(document.paths)) {
     if (!post?.tags?.includes('Ask')) continue;
     post.security = [{ bearer: [] }];
-    for (const status of ASK_ERRORS) {
-      const codes = Object.entries(ERRORS).filter(([, entry]) => entry.status === status);
-      post.responses[status] = { description: codes.map(([code]) => code).join(', '), content };
-    }
+    Object.assign(post.responses, errors);
+    Object.assign(post.responses['200'] ?? {}, { description: 'The answer.' });
+    const body = post.requestBody as { content: Record<string, { example?: unknown }> };
+    for (const media of Object.values(body.content)) media.example = REQUEST_EXAMPLES[path];
   }
+}
+
+/** Status -> the codes that come with it, each with its example. */
+function errorResponses(): Record<string, object> {
+  const schema = { $ref: getSchemaPath(ProblemDto) };
+  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !ELSEWHERE.has(code));
+  const byStatus = Object.groupBy(codes, (code) => ERRORS[code].status);
+  const responses = Object.entries(byStatus).map(([status, those = []]) => {
+    const examples = Object.fromEntries(those.map((code) => [code, { value: exampleOf(code) }]));
+    const content = { 'application/problem+json': { schema, examples } };
+    return [status, { description: those.join(', '), content }] as const;
+  });
+  return Object.fromEntries(responses);
+}
+
+function exampleOf(code: ErrorCode): Problem {
+  const errors = [{ path: '/messages/0/role', message: 'role must be one of the following values: …' }];
+  const extras = code === 'VALIDATION_FAILED' ? { errors } : {};
+  return toProblem(new ServiceError(code, 'What happened this time.', extras), 'req-0042');
 }

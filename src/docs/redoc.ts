@@ -17,7 +17,7 @@ const PAGE = `<!doctype html>
   <style>body { margin: 0 }</style>
 </head>
 <body>
-  <redoc spec-url="/docs-json" disable-search="false"></redoc>
+  <redoc spec-url="/docs-json" sort-required-props-first="true"></redoc>
   <script src="/redoc/redoc.standalone.js"></script>
 </body>
 </html>

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
-import { ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Open } from '../access/access.js';
 import { Context, type RequestContext } from '../common/request-context.js';
@@ -11,7 +11,10 @@ import { HealthService } from './health.service.js';
 export class HealthController {
   constructor(private readonly service: HealthService) {}
 
-  /** State of the service and its engine; always 200 while the process runs. Details need the scope read. */
+  /**
+   * State of the service and its engine.
+   * @remarks Always 200 while the process runs. Details need a key with the scope read.
+   */
   @Get(['health', 'healthz'])
   @Open()
   health(@Context() context: RequestContext): HealthDto {
@@ -28,6 +31,7 @@ export class HealthController {
   /** Whether calls can be served: for load balancers. */
   @Get('health/ready')
   @Open()
+  @ApiOkResponse({ description: 'Calls are served.', type: ReadyDto })
   @ApiServiceUnavailableResponse({ description: 'No call can be served; reason says why.', type: ReadyDto })
   ready(@Context() context: RequestContext, @Res({ passthrough: true }) reply: FastifyReply): ReadyDto {
     const state = this.service.ready(context);

@@ -17,13 +17,15 @@ const COLOURS: Readonly<Record<string, string>> = {
 /** One JSON object a line: time (ISO 8601, UTC), level, message, context and the facts. */
 export function jsonLines(): Logform.Format {
   return format.printf(({ level, message, context, ...facts }) =>
-    JSON.stringify({
-      time: new Date().toISOString(),
-      level: WORDS[level] ?? level,
-      message,
-      context,
-      ...facts,
-    }),
+    printable(
+      JSON.stringify({
+        time: new Date().toISOString(),
+        level: WORDS[level] ?? level,
+        message,
+        context,
+        ...facts,
+      }),
+    ),
   );
 }
 
@@ -37,17 +39,22 @@ export function prettyLines({ colour }: { colour: boolean }): Logform.Format {
         ([name, value]) => ` ${name}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`,
       )
       .join('');
-    const text = `${(WORDS[level] ?? level).padEnd(7)} ${String(message)}${rest}`;
+    const text = `${(WORDS[level] ?? level).padEnd(7)} ${printable(String(message))}${rest}`;
     const trace = typeof stack === 'string' ? `\n${stack}` : '';
     const ink = colour ? COLOURS[level] : undefined;
     return ink ? `${time} ${ink}${text}\u001b[0m${trace}` : `${time} ${text}${trace}`;
   });
 }
 
-/** Callers' ids and names stand in log lines: no control character of theirs may reach the terminal. */
+/**
+ * Callers' ids and words stand in log lines: nothing of theirs may end a line (U+2028 does for some readers) or
+ * reach the terminal as a command. The escapes are JSON's, so that a JSON line still means the same.
+ */
 function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
   );
 }

@@ -17,6 +17,13 @@ const NEST = new Set([
 /** A message, or a message with facts beside it. */
 type Entry = string | ({ readonly message: string } & Readonly<Record<string, unknown>>);
 
+/** A reader that closes our output (`npm start | head`) must not end the service. For the process, once. */
+export function surviveClosedOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** winston behind Nest's logger interface: what `new Logger(context)` anywhere in the code writes to. */
 export class AppLogger implements LoggerService {
   private readonly winston: Logger;
@@ -29,10 +36,6 @@ export class AppLogger implements LoggerService {
       level: LEVELS[settings.logLevel],
       format: json ? jsonLines() : prettyLines({ colour }),
       transports: [new transports.Console({ stderrLevels: [] })],
-    });
-    // A reader that closes our output (`npm start | head`) must not end the service.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
     });
   }
 

@@ -15,14 +15,14 @@ export class CallOptionsDto {
 
   /** Temperature, 0 to 2. */
   @IsOptional()
-  @IsNumber()
+  @IsNumber({}, { message: '$property must be a number' })
   @Min(0)
   @Max(2)
   temperature?: number | null;
 
   /** Nucleus sampling: over 0, at most 1. */
   @IsOptional()
-  @IsNumber()
+  @IsNumber({}, { message: '$property must be a number' })
   @Min(0.001)
   @Max(1)
   top_p?: number | null;

@@ -13,7 +13,7 @@ export class PromptsDto extends CallOptionsDto {
 
   /**
    * The material: question, answer, transcript. The model treats it as data, whatever it says.
-   * @example '면접관: 트랜잭션 격리 수준을 설명해 주세요.\n지원자: 네 가지가 있고, 저희는 READ COMMITTED를 썼습니다.'
+   * @example '지원자: 격리 수준은 네 가지가 있고, 저희는 READ COMMITTED를 썼습니다.'
    */
   @IsProse()
   user_prompt!: string;

@@ -1,0 +1,185 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type ErrorCode, ERRORS } from '../src/common/errors.js';
+import { describeApi } from '../src/describe-api.js';
+import { MODEL_REPLIES, startService, type TestService } from './support/service.js';
+
+interface Operation {
+  readonly tags?: readonly string[];
+  readonly summary?: string;
+  readonly security?: readonly object[];
+  readonly requestBody?: { readonly content: Record<string, { readonly example?: unknown }> };
+  readonly responses: Record<string, { readonly description: string }>;
+}
+
+interface Document {
+  readonly paths: Record<string, Record<string, Operation>>;
+}
+
+const document = JSON.parse(readFileSync('openapi.json', 'utf8')) as Document;
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    name: `${method.toUpperCase()} ${path}`,
+    path,
+    operation,
+  })),
+);
+const replies: Readonly<Record<string, object>> = MODEL_REPLIES;
+const questions = operations.filter(({ operation }) => operation.tags?.includes('Ask'));
+
+describe('openapi.json', () => {
+  it('is what the code describes', async () => {
+    expect(document).toEqual(JSON.parse(JSON.stringify(await describeApi())));
+  });
+
+  it('is what the service serves', async () => {
+    const service = await startService();
+    expect((await service.get('/docs-json')).body).toEqual(document);
+  });
+
+  it('has the routes of the contract', () => {
+    expect(operations.map(({ name }) => name).sort()).toEqual([
+      'GET /health',
+      'GET /health/live',
+      'GET /health/ready',
+      'GET /healthz',
+      'POST /api/chat/completions',
+      'POST /api/feedback',
+      'POST /api/interview/step',
+      'POST /api/report',
+    ]);
+  });
+
+  it.each(operations)('says what $name does and how it succeeds', ({ operation }) => {
+    expect(operation.summary).toMatch(/^[A-Z].*\.$/);
+    expect(operation.responses).toHaveProperty('200');
+  });
+
+  it.each(questions)('names every error that $name can end with', ({ operation }) => {
+    const documented = Object.entries(operation.responses)
+      .filter(([status]) => status !== '200')
+      .flatMap(([status, { description }]) => description.split(', ').map((code) => `${status} ${code}`));
+    const elsewhere: ErrorCode[] = ['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'CANCELLED'];
+    const expected = (Object.keys(ERRORS) as ErrorCode[])
+      .filter((code) => !elsewhere.includes(code))
+      .map((code) => `${ERRORS[code].status} ${code}`);
+    expect(documented.sort()).toEqual(expected.sort());
+  });
+
+  it.each(questions)('has an example for $name that can be sent', async ({ path, operation }) => {
+    const service = await startService();
+    service.stub.script({ kind: 'reply', content: JSON.stringify(replies[path] ?? 'Hello!') });
+    const example = operation.requestBody?.content['application/json']?.example;
+    expect((await service.post(path, example)).status).toBe(200);
+  });
+
+  it('asks for a key on every question and on nothing else', () => {
+    const guarded = operations.filter(({ operation }) => operation.security !== undefined);
+    expect(guarded).toEqual(questions);
+  });
+});
+
+describe('the pages', () => {
+  it.each([
+    ['/docs', 'text/html'],
+    ['/docs-json', 'application/json; charset=utf-8'],
+    ['/redoc', 'text/html; charset=utf-8'],
+    ['/redoc/redoc.standalone.js', 'text/javascript; charset=utf-8'],
+  ])('answer: %s as %s', async (path, type) => {
+    const { url } = await startService();
+    const reply = await fetch(url + path);
+    await reply.body?.cancel();
+    expect({ status: reply.status, type: reply.headers.get('content-type') }).toEqual({ status: 200, type });
+  });
+
+  it.each(['/docs', '/redoc'])('name no other host: %s', async (path) => {
+    const { url } = await startService();
+    const html = await (await fetch(url + path)).text();
+    expect(html).not.toMatch(/(src|href|url)\s*[=(]\s*["']?(https?:)?\/\//i);
+  });
+});
+
+const CHROMIUM = '/usr/bin/chromium';
+const inBrowser = existsSync(CHROMIUM) || process.env.CI !== undefined ? describe : describe.skip;
+
+inBrowser(`in a browser (skipped where ${CHROMIUM} is missing, but never in CI)`, () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+
+  afterAll(() => browser.close());
+
+  /** Opens a page of the service and notes what it says and what it fetches from elsewhere. */
+  async function open(service: TestService, path: string) {
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    const foreign: string[] = [];
+    page.on('pageerror', (error) => faults.push(error.message));
+    // What the page's own policy forbids never comes here: it is stopped before it is a request on the wire.
+    await page.route(
+      (url) => !url.href.startsWith(service.url),
+      (route) => {
+        foreign.push(route.request().url());
+        return route.abort();
+      },
+    );
+    await page.goto(service.url + path);
+    return { page, faults, foreign };
+  }
+
+  const textsOf = (page: Page, selector: string): Promise<string[]> =>
+    page.locator(selector).allTextContents();
+
+  it('Swagger UI shows every route and fetches nothing from elsewhere', async () => {
+    const { page, faults, foreign } = await open(await startService(), '/docs');
+    await page
+      .locator('.opblock')
+      .nth(operations.length - 1)
+      .waitFor();
+    expect((await textsOf(page, '.opblock-summary-path')).sort()).toEqual(Object.keys(document.paths).sort());
+    expect({ faults, foreign }).toEqual({ faults: [], foreign: [] });
+    await page.close();
+  });
+
+  it('Swagger UI sends the example of a question and shows the answer', async () => {
+    const service = await startService();
+    service.stub.script({ kind: 'reply', content: JSON.stringify(MODEL_REPLIES['/api/feedback']) });
+    const { page } = await open(service, '/docs');
+    const block = page.locator('.opblock', { hasText: '/api/feedback' });
+    await block.locator('.opblock-summary-control').click();
+    await block.locator('.try-out__btn').click();
+    await block.locator('.execute').click();
+    const status = await block.locator('.live-responses-table .response-col_status').last().textContent();
+    expect(status).toContain('200');
+    await page.close();
+  });
+
+  it('ReDoc shows every question and fetches nothing from elsewhere', async () => {
+    const { page, faults, foreign } = await open(await startService(), '/redoc');
+    await page
+      .locator('[data-section-id*="operation"]')
+      .nth(operations.length - 1)
+      .waitFor();
+    const headings = await textsOf(page, '[data-section-id*="operation"] h2');
+    expect(headings.map((text) => text.trim()).sort()).toEqual(
+      operations.map(({ operation }) => operation.summary).sort(),
+    );
+    expect({ faults, foreign }).toEqual({ faults: [], foreign: [] });
+    await page.close();
+  });
+});
