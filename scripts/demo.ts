@@ -24,7 +24,7 @@ const HELP = `Plays an example interview through the LLM Service and prints it.
   --lang ko|en   which interview to play (ko)
   --url URL      which service to call; else LLM_SERVICE_URL, else
                  http://127.0.0.1:8000 if it answers, else one is started
-                 on the stub engine (needs npm run build)
+                 with your settings (needs npm run build)
 
   LLM_SERVICE_API_KEY is sent as the bearer token, where it is set.
 `;

@@ -2,59 +2,24 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadInterview } from '../examples/interview.js';
-import { startService } from '../scripts/demo/service.js';
+import { startService as startDemoService } from '../scripts/demo/service.js';
 import { displayWidth, wrap } from '../scripts/demo/terminal.js';
-import { composeReply } from '../src/engine/stub/compose-reply.js';
-import type { JsonSchema } from '../src/engine/stub/types.js';
-
-interface Body {
-  system_prompt: string;
-  user_prompt: string;
-  pass_mark?: number;
-}
-
-const STRING: JsonSchema = { type: 'string' };
-const STRINGS: JsonSchema = { type: 'array', items: STRING };
-const INTEGER: JsonSchema = { type: 'integer' };
-const SCHEMAS: Record<string, JsonSchema> = {
-  '/api/interview/step': object({
-    thought: STRING,
-    action: { enum: ['FOLLOW_UP', 'NEW_TOPIC', 'NEXT_PHASE'] },
-    message: STRING,
-    evaluation: STRING,
-  }),
-  '/api/feedback': object({
-    feedback: STRING,
-    score: INTEGER,
-    is_passed: { type: 'boolean' },
-    improvement_suggestion: STRING,
-  }),
-  '/api/report': object({
-    summary: STRING,
-    strengths: STRINGS,
-    improvements: STRINGS,
-    recommendations: STRINGS,
-    overall_score: INTEGER,
-    question_feedbacks: {
-      type: 'array',
-      items: object({ question: STRING, answer_summary: STRING, score: INTEGER, feedback: STRING }),
-    },
-  }),
-};
+import { startService } from './support/service.js';
 
 describe.each(['ko', 'en'] as const)('the demo in %s', (language) => {
   const interview = loadInterview(language);
   let output: Output;
 
   beforeAll(async () => {
-    output = await withServer(answer, (url) => demo(['--lang', language, '--url', url]));
+    const { url } = await startService();
+    output = await demo(['--lang', language, '--url', url]);
   });
 
   it('succeeds', () => {
@@ -111,14 +76,13 @@ describe('the demo, called otherwise', () => {
     expect(stderr).toContain('http://127.0.0.1:1 did not answer');
   });
 
-  it('sends the API key as the bearer token', async () => {
-    const keys = new Set<string | undefined>();
-    const note: RequestListener = (request, response) => {
-      keys.add(request.headers.authorization);
-      answer(request, response);
-    };
-    await withServer(note, (url) => demo([], { LLM_SERVICE_URL: url, LLM_SERVICE_API_KEY: 'secret' }));
-    expect([...keys]).toEqual(['Bearer secret']);
+  it('gets in with the API key as its bearer token, and not without', async () => {
+    const { url } = await startService({
+      apiKeys: [{ name: 'demo', scopes: ['inference'], secret: 'secret' }],
+    });
+    const without = await demo([], { LLM_SERVICE_URL: url });
+    const withKey = await demo([], { LLM_SERVICE_URL: url, LLM_SERVICE_API_KEY: 'secret' });
+    expect([without.code, withKey.code]).toEqual([1, 0]);
   });
 
   it.each([[['--speed', '2']], [['--lang', 'fr']], [['--url', 'nowhere']]])(
@@ -143,15 +107,14 @@ describe('the service that the demo starts', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('runs on the stub engine until it is stopped', async () => {
-    const entry = script(
-      'main.mjs',
-      `import { createServer } from 'node:http';
-       createServer((_, response) => response.end(process.env.ENGINE)).listen(process.env.APP_PORT, process.env.APP_HOST);`,
-    );
-    const service = await startService(entry);
-    await expect(fetch(service.url).then((response) => response.text())).resolves.toBe('stub');
-    await service.stop();
+  it('plays on the built service and leaves nothing behind', async () => {
+    const service = await startDemoService('dist/main.js');
+    try {
+      const { code } = await demo(['--url', service.url]);
+      expect(code).toBe(0);
+    } finally {
+      await service.stop();
+    }
     await expect(fetch(service.url)).rejects.toThrow();
   });
 
@@ -174,11 +137,11 @@ describe('the service that the demo starts', () => {
 
   it('reports what a service said that stopped while starting', async () => {
     const entry = script('broken.mjs', `process.stderr.write('no such engine'); process.exitCode = 1;`);
-    await expect(startService(entry)).rejects.toThrow(/stopped while starting.*no such engine/s);
+    await expect(startDemoService(entry)).rejects.toThrow(/stopped while starting.*no such engine/s);
   });
 
   it('asks for a build when there is none', async () => {
-    await expect(startService(join(folder, 'none.js'))).rejects.toThrow('npm run build');
+    await expect(startDemoService(join(folder, 'none.js'))).rejects.toThrow('npm run build');
   });
 
   function script(name: string, source: string): string {
@@ -231,25 +194,4 @@ async function withServer<T>(listener: RequestListener, use: (url: string) => Pr
     server.closeAllConnections();
     server.close();
   }
-}
-
-/** Answers the three tasks as the service does on its stub engine. */
-function answer(request: IncomingMessage, response: Parameters<RequestListener>[1]): void {
-  void text(request).then((json) => {
-    const { system_prompt, user_prompt, pass_mark = 6 } = JSON.parse(json) as Body;
-    const messages = [
-      { role: 'system', content: `${system_prompt}\n\nPass mark: ${pass_mark}` },
-      { role: 'user', content: user_prompt },
-    ];
-    response.writeHead(200, {
-      'content-type': 'application/json',
-      'x-provider': 'stub',
-      'x-model': 'some-stub',
-    });
-    response.end(composeReply(messages, SCHEMAS[request.url ?? '']));
-  });
-}
-
-function object(properties: Record<string, JsonSchema>): JsonSchema {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
 }

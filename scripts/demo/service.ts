@@ -19,7 +19,7 @@ const POLL_INTERVAL_MS = 100;
 const START_TIMEOUT_MS = 30_000;
 const LOG_TAIL = 2_000;
 
-/** The service at a given URL; else the one on the default port; else one of our own, on the stub engine. */
+/** The service at a given URL; else the one on the default port; else one of our own. */
 export async function findService(url: string | undefined): Promise<Service> {
   if (url !== undefined) return { url, isOurs: false, stop: () => Promise.resolve() };
   if (await isOk(`${DEFAULT_URL}/health`)) {
