@@ -1,0 +1,36 @@
+# The service alone: no engine, no weights, no GPU libraries. How to run it: docs/deploy.md.
+ARG BASE=docker.io/library/node:24.21.0-bookworm-slim
+
+FROM ${BASE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Without install scripts, because nothing here needs one: that of the package `node` would fetch
+# a second Node, 189 MB, next to the one of the base.
+RUN npm ci --ignore-scripts
+COPY .swcrc nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN npm run build
+
+FROM ${BASE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# TypeScript is an optional peer of @nestjs/swagger (its build plugin), so "dev" alone would keep it.
+# Source maps and types are more than half of what remains, and Node loads no TypeScript from node_modules.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts \
+  && rm -r node_modules/node \
+  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
+
+FROM ${BASE}
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+# A number, so that Kubernetes' runAsNonRoot can check it; in the base it is the user "node".
+USER 1000
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.APP_PORT || 8000}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/main.js"]
