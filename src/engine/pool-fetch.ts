@@ -42,7 +42,7 @@ export function poolFetch(pool: Pool, { apiKey }: PoolOptions): typeof fetch {
     const {
       statusCode,
       headers,
-      body: stream,
+      body: bytes,
     } = await pool
       .request({
         path: url.pathname + url.search,
@@ -59,15 +59,15 @@ export function poolFetch(pool: Pool, { apiKey }: PoolOptions): typeof fetch {
       // Here, because the package makes an error of its own of it, which need not have the code.
       .catch((error: unknown) => Promise.reject(faultOfWire(error)));
 
-    const chunks = guarded(stream as AsyncIterable<Buffer>, guard);
+    const stream = bytes as AsyncIterable<Buffer>;
     const response: LeanResponse = {
       ok: statusCode >= 200 && statusCode < 300,
       status: statusCode,
       statusText: '',
       url: url.href,
       headers: new LeanHeaders(headers),
-      body: chunks,
-      text: () => readText(chunks),
+      body: guarded(stream, guard),
+      text: () => readText(stream, guard),
     };
     return response as unknown as Response;
   };
@@ -107,9 +107,12 @@ async function* guarded(
   }
 }
 
-async function readText(chunks: AsyncIterable<Buffer>): Promise<string> {
+async function readText(stream: AsyncIterable<Buffer>, guard: ReplyGuard | undefined): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of stream) {
+    guard?.arrived(chunk);
+    parts.push(chunk);
+  }
   return Buffer.concat(parts).toString('utf8');
 }
 

@@ -63,6 +63,7 @@ export class ReplyGuard {
     this.#bytes += chunk.length;
     if (this.#bytes > this.bounds.maxBytes) this.fail('too-large');
     this.check();
+    if (this.bounds.stallMs === undefined) return;
     if (this.#started) this.#lastSign = performance.now();
     const text = this.#tail + chunk.toString('latin1');
     // A raw line break cannot stand inside JSON, so this is never a quotation.
