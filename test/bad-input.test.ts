@@ -136,6 +136,15 @@ describe('a body that is too much', () => {
     expect(detail).toBe('The body is nested more than 32 levels deep.');
   });
 
+  it.each([
+    ['items', { messages: Array(10_001).fill(0) }],
+    ['keys', Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 0]))],
+  ])('is refused when it has more than 10,000 %s', async (_, body) => {
+    const service = await startService();
+    const { detail } = expectProblem(await service.fail(FEEDBACK, body), 'FORBIDDEN_JSON');
+    expect(detail).toBe('The body has more than 10000 values.');
+  });
+
   it('is accepted by the parser when it is nested 32 levels deep', async () => {
     const service = await startService();
     const { errors } = expectProblem(await service.fail(FEEDBACK, nested(32)), 'VALIDATION_FAILED');

@@ -17,7 +17,8 @@ const catalogue = {
   FORBIDDEN_JSON: {
     status: 400,
     title: 'The body is JSON that is never accepted',
-    remedy: 'Nest at most 32 levels deep and use no keys that every object has by nature, like constructor.',
+    remedy:
+      'Nest at most 32 levels deep, send at most 10,000 values, and use no keys that every object has by nature, like constructor.',
   },
   VALIDATION_FAILED: {
     status: 400,

@@ -4,6 +4,12 @@ import { ServiceError } from './errors.js';
 /** Levels of nesting that a body may have. */
 const MAX_DEPTH = 32;
 
+/**
+ * Keys and items that a body may have in all; the longest conversation has some 800. Checking a value costs a thousand
+ * times the bytes that name it, so a body of one megabyte in tiny values must not get that far.
+ */
+const MAX_VALUES = 10_000;
+
 /** Characters of a broken body in which its break is looked for; the search parses it some twenty times. */
 const MAX_SEARCHED = 100_000;
 
@@ -93,11 +99,17 @@ function mayBegin(text: string): boolean {
 /** Goes through the levels one by one: what is nested too deep must not exhaust the stack. */
 function refuseHarmful(body: unknown): void {
   let level = [body].filter(isNested);
+  let values = 0;
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) {
       throw new ServiceError('FORBIDDEN_JSON', `The body is nested more than ${MAX_DEPTH} levels deep.`);
     }
-    const inherited = level.flatMap(Object.keys).find((key) => key in Object.prototype);
+    const keys = level.flatMap(Object.keys);
+    values += keys.length;
+    if (values > MAX_VALUES) {
+      throw new ServiceError('FORBIDDEN_JSON', `The body has more than ${MAX_VALUES} values.`);
+    }
+    const inherited = keys.find((key) => key in Object.prototype);
     if (inherited !== undefined) {
       throw new ServiceError(
         'FORBIDDEN_JSON',
