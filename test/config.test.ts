@@ -72,10 +72,15 @@ describe('a wrong value stops the start', () => {
     ['ENGINE_URLS', 'http:/gpu-1:30000', addresses],
     ['ENGINE_URLS', 'http://gpu-1:99999', addresses],
     ['ENGINE_URLS', 'http://gpu-1:30000,', addresses],
-    ['ENGINE_URLS', 'http://user:pass@gpu-1:30000', plain],
     ['ENGINE_URLS', 'http://gpu-1:30000/?key=1', plain],
   ])('%s=%s', (name, value, allowed) => {
     expect(refusalOf({ [name]: value })).toBe(`${name} is ${JSON.stringify(value)}: it must be ${allowed}.`);
+  });
+
+  it('ENGINE_URLS with a password, which is not repeated', () => {
+    expect(refusalOf({ ENGINE_URLS: 'http://user:pass@gpu-1:30000' })).toBe(
+      `ENGINE_URLS has a wrong value: it must be ${plain}.`,
+    );
   });
 
   it.each([
@@ -136,7 +141,7 @@ describe('a wrong value stops the start', () => {
     [
       'OpenAI without a model',
       { ENGINE: 'openai', OPENAI_API_KEY: 'sk-x' },
-      'ENGINE is openai and MODEL_NAME is unset: set MODEL_NAME to one of OpenAI’s models.',
+      'ENGINE is openai and MODEL_NAME is Qwen/Qwen3-32B: set MODEL_NAME to one of OpenAI’s models.',
     ],
   ])('%s', (_, environment, sentence) => {
     expect(refusalOf(environment)).toBe(sentence);

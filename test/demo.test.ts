@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadInterview } from '../examples/interview.js';
@@ -108,7 +108,7 @@ describe('the service that the demo starts', () => {
   });
 
   it('plays on the built service and leaves nothing behind', async () => {
-    const service = await startDemoService('dist/main.js');
+    const service = await startDemoService(resolve('dist/main.js'), { cwd: folder, env: {} });
     try {
       const { code } = await demo(['--url', service.url]);
       expect(code).toBe(0);

@@ -236,7 +236,7 @@ describe('the key of a setting', () => {
     { engine: 'vllm', settings: { openaiApiKey: KEY }, sent: undefined },
     { engine: 'sglang', settings: { engineApiKey: KEY, openaiApiKey: 'other' }, sent: `Bearer ${KEY}` },
     { engine: 'openai', settings: { openaiApiKey: KEY }, sent: `Bearer ${KEY}` },
-    { engine: 'openai', settings: { engineApiKey: KEY, openaiApiKey: 'other' }, sent: `Bearer ${KEY}` },
+    { engine: 'openai', settings: { engineApiKey: 'other', openaiApiKey: KEY }, sent: `Bearer ${KEY}` },
   ] as const)(
     'goes to $engine as $sent where the settings are $settings',
     async ({ engine, settings, sent }) => {

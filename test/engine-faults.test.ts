@@ -338,7 +338,7 @@ describe('a second try', () => {
 
 describe('the deadline', () => {
   it('is one for both tries', async () => {
-    const service = await startService({ requestTimeout: 0.5 });
+    const service = await startService({ requestTimeout: 3 });
     service.stub.script({ kind: 'status', status: 500 }, { kind: 'stall', after: 'request' });
 
     await failsWith(service, WHOLE, 'DEADLINE_EXCEEDED');

@@ -103,7 +103,7 @@ describe('the start', () => {
 
   it('goes on without an engine, and says so', async () => {
     const service = startBuilt({ ENGINE_URLS: 'http://127.0.0.1:9' });
-    await service.line(/WARNING engine is not reached engine=http:\/\/127\.0\.0\.1:9/);
+    await service.line(/WARNING engine takes no calls engine=http:\/\/127\.0\.0\.1:9/);
     expect((await fetch(`${await service.url()}/health/ready`)).status).toBe(503);
   });
 });

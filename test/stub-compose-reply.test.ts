@@ -145,14 +145,13 @@ describe('how the stub reads a prompt', () => {
   });
 
   it.each([' ', '\n', 'a', '가', '1', '“', '. ', 'Q: a\nA: b\n', 'pass mark ', "don't "])(
-    'reads a megabyte of %j within two seconds',
+    'reads a megabyte of %j in linear time: quadratic work would not end within the limit of a test',
     (filler) => {
-      const startedAt = performance.now();
-      reply(STEP, [
+      const text = reply(STEP, [
         { role: 'system', content: INTERVIEWER.join('\n') },
         user(filler.repeat(1_000_000 / filler.length)),
       ]);
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(text).toHaveProperty('message');
     },
   );
 });

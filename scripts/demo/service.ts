@@ -28,14 +28,22 @@ export async function findService(url: string | undefined): Promise<Service> {
   return startService(ENTRY);
 }
 
+/** Where a service takes its settings from; by default from where the demo was started. */
+interface Where {
+  /** Folder of its `.env`. */
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Starts a service with the operator's own settings on a free port, and waits until it is ready. */
-export async function startService(entry: string): Promise<Service> {
+export async function startService(entry: string, where: Where = {}): Promise<Service> {
   if (!existsSync(entry)) throw new Error(`${entry} is missing. Build the service first: npm run build`);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [entry], {
+    cwd: where.cwd,
     env: {
-      ...process.env,
+      ...(where.env ?? process.env),
       APP_HOST: '127.0.0.1',
       APP_PORT: String(port),
       // Only this machine reaches the port, and the demo has no key of the operator's .env.

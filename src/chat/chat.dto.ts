@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, ValidateNested } from 'class-validator';
 import { IsProse } from '../common/validators.js';
@@ -35,12 +36,15 @@ export class ChatRequestDto extends CallOptionsDto {
 /** Tokens as the engine counted them. */
 export class UsageDto {
   /** @example 15 */
+  @ApiProperty({ type: 'integer' })
   prompt_tokens!: number;
 
   /** @example 10 */
+  @ApiProperty({ type: 'integer' })
   completion_tokens!: number;
 
   /** @example 25 */
+  @ApiProperty({ type: 'integer' })
   total_tokens!: number;
 }
 

@@ -18,7 +18,7 @@ const catalogue = {
     status: 400,
     title: 'The body is JSON that is never accepted',
     remedy:
-      'Nest at most 32 levels deep, send at most 10,000 values, and use no keys that every object has by nature, like constructor.',
+      'Nest at most 32 levels deep, send at most 5,000 values, and use no keys that every object has by nature, like constructor.',
   },
   VALIDATION_FAILED: {
     status: 400,
@@ -71,8 +71,8 @@ const catalogue = {
   },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
-    title: 'The body is not declared as JSON',
-    remedy: 'Send Content-Type: application/json.',
+    title: 'The body is not declared as plain JSON',
+    remedy: 'Send Content-Type: application/json and no Content-Encoding.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

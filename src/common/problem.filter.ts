@@ -35,6 +35,8 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  // Static files refuse paths that lead out of their folder.
+  403: 'NOT_FOUND',
   404: 'NOT_FOUND',
   408: 'REQUEST_TIMEOUT',
   413: 'BODY_TOO_LARGE',
@@ -59,6 +61,6 @@ function fromHttpException(exception: HttpException, request: FastifyRequest): S
       );
     }
     default:
-      return new ServiceError(code, exception.message);
+      return new ServiceError(code, 'The request cannot be read as HTTP.');
   }
 }

@@ -1,6 +1,13 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { type FieldError, ServiceError } from './errors.js';
+import { isLabel } from './validators.js';
+
+/** Findings that are told of one request; whoever has more corrects these first. */
+const MAX_TOLD = 50;
+
+/** Fields that the sentence itself names. */
+const MAX_NAMED = 5;
 
 /** Checks every body against its DTO: unknown fields are refused, and every finding is told with its path. */
 export function createValidationPipe(): ValidationPipe {
@@ -9,13 +16,26 @@ export function createValidationPipe(): ValidationPipe {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
+    // Read below to tell which items of an array are wrong; nothing of it is sent.
+    validationError: { target: false, value: true },
     exceptionFactory: (found) => {
       const errors = flatten(found, '');
-      const fields = errors.map(({ path }) => path || 'the body').join(', ');
-      return new ServiceError('VALIDATION_FAILED', `Wrong in this request: ${fields}.`, { errors });
+      const named = errors.slice(0, MAX_NAMED).map(({ path }) => path || 'the body');
+      const more = errors.length - named.length;
+      const sentence = `Wrong in this request: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+      return new ServiceError('VALIDATION_FAILED', sentence, { errors: errors.slice(0, MAX_TOLD) });
     },
   });
 }
+
+/** Constraints on the items of an array, which class-validator reports for the array as a whole. */
+const ITEM_CHECKS: Readonly<Record<string, { check: (item: unknown) => boolean; message: string }>> = {
+  isLabel: { check: isLabel, message: 'must be text of 1 to 200 characters without control characters' },
+  isObject: {
+    check: (item) => typeof item === 'object' && item !== null && !Array.isArray(item),
+    message: 'must be an object',
+  },
+};
 
 /**
  * One finding per value, with what is inside it only where it is itself in order. Of several constraints the one
@@ -29,12 +49,18 @@ function flatten(found: readonly ValidationError[], parent: string): FieldError[
       .at(-1);
     if (!own) return flatten(error.children ?? [], path);
     const [name, message] = own;
-    return [
-      {
-        path,
-        message:
-          name === 'whitelistValidation' ? `${error.property} is not a field of this request` : message,
-      },
-    ];
+    if (Array.isArray(error.value) && ITEM_CHECKS[name]) {
+      return [...wrongItems(error.value, path, ITEM_CHECKS[name]), ...flatten(error.children ?? [], path)];
+    }
+    const isUnknown = name === 'whitelistValidation';
+    return [{ path, message: isUnknown ? `${error.property} is not a field of this request` : message }];
   });
+}
+
+function wrongItems(
+  items: readonly unknown[],
+  path: string,
+  { check, message }: { check: (item: unknown) => boolean; message: string },
+): FieldError[] {
+  return items.flatMap((item, index) => (check(item) ? [] : [{ path: `${path}/${index}`, message }]));
 }

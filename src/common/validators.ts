@@ -16,15 +16,18 @@ export function IsProse(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
+/** Whether a value is a label, see {@link IsLabel}. */
+export const isLabel = (value: unknown): boolean =>
+  isText(value) && /^[^\p{Cc}\p{Zl}\p{Zp}]{1,200}$/u.test(value);
+
 /** An id or label of the caller's: 1 to 200 characters without control characters. */
 export function IsLabel(options?: ValidationOptions): PropertyDecorator {
   return ValidateBy(
     {
       name: 'isLabel',
       validator: {
-        validate: (value: unknown) => isText(value) && /^[^\p{Cc}\p{Zl}\p{Zp}]{1,200}$/u.test(value),
-        defaultMessage: (args) =>
-          `${options?.each ? 'each of ' : ''}${args?.property ?? ''} must be text of 1 to 200 characters without control characters`,
+        validate: isLabel,
+        defaultMessage: () => '$property must be text of 1 to 200 characters without control characters',
       },
     },
     options,

@@ -36,7 +36,9 @@ export function loadSettings(
       Object.assign(settings, { [variable.field]: variable.read(value) });
     } catch (error) {
       if (!(error instanceof NotAllowed)) throw error;
-      const shown = variable.secret ? 'has a wrong value' : `is ${JSON.stringify(value)}`;
+      // An address with a password in it is a secret too, although the variable is none.
+      const hidden = variable.secret === true || value.includes('@');
+      const shown = hidden ? 'has a wrong value' : `is ${JSON.stringify(value)}`;
       throw new ConfigError(`${variable.name} ${shown}: it must be ${error.message}.`);
     }
   }
@@ -66,7 +68,7 @@ function checkTogether(settings: Settings): void {
     if (!settings.engineKey) throw new ConfigError('ENGINE is openai and no key is set: set OPENAI_API_KEY.');
     if (settings.modelName === new Settings().modelName) {
       throw new ConfigError(
-        'ENGINE is openai and MODEL_NAME is unset: set MODEL_NAME to one of OpenAI’s models.',
+        `ENGINE is openai and MODEL_NAME is ${settings.modelName}: set MODEL_NAME to one of OpenAI’s models.`,
       );
     }
   }

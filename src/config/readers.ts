@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import type { Scope } from '../common/request-context.js';
 import { NotAllowed, type Reader } from './variable.js';
 
 /** Any text. */
@@ -83,7 +84,7 @@ function baseUrl(value: string): string {
 /** A key that may use the API. */
 export interface ApiKey {
   readonly name: string;
-  readonly scopes: readonly ('inference' | 'read' | 'admin')[];
+  readonly scopes: readonly Scope[];
   readonly secret: string;
 }
 
@@ -115,7 +116,7 @@ function apiKey(entry: string, position: number): ApiKey {
   return { name, scopes: scopes.split('+').map(scope), secret };
 }
 
-function scope(value: string): 'inference' | 'read' | 'admin' {
+function scope(value: string): Scope {
   if (value === 'inference' || value === 'read' || value === 'admin') return value;
   throw new NotAllowed(
     'a list whose scopes are inference, read or admin, joined by + where a key has several',

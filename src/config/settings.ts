@@ -245,6 +245,6 @@ export class Settings {
 
   /** The key that goes to the engine, if any. */
   get engineKey(): string | undefined {
-    return this.engineKind === 'openai' ? (this.engineApiKey ?? this.openaiApiKey) : this.engineApiKey;
+    return this.engineKind === 'openai' ? this.openaiApiKey : this.engineApiKey;
   }
 }

@@ -11,10 +11,24 @@ const PLUGIN_METADATA = ['..', 'metadata.js'].join('/');
 const DESCRIPTION = `Typed, always valid answers from a language model, for an AI-interview product.
 
 Facts about a call that are not its answer are in headers: \`X-Request-Id\` (yours, when you send a sane one), \`X-Call-Id\`,
-\`X-Model\`, \`X-Provider\` (sglang, vllm, openai or stub), \`X-Attempts\`, \`Server-Timing\`. Errors are problem+json with a stable \`code\`.`;
+\`X-Model\`, \`X-Provider\` (sglang, vllm, openai or stub), \`X-Attempts\`, \`Server-Timing\`, and for a chat \`X-Finish-Reason\`
+(\`length\` where max_tokens cut it). Errors are problem+json with a stable \`code\`.`;
 
 /** Errors that no route documents: they mean that there is none, or are seen in logs only. */
 const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'CANCELLED']);
+
+const text = (description: string) => ({ description, schema: { type: 'string' } });
+
+/** Headers of an answer: facts about the call. */
+const CALL_HEADERS = {
+  'X-Request-Id': text('Yours, when you sent a sane one.'),
+  'X-Call-Id': text('The call, as the log names it.'),
+  'X-Model': text('The model that answered, by the engine’s own word.'),
+  'X-Provider': text('sglang, vllm, openai or stub.'),
+  'X-Attempts': { description: 'How often the engine was asked.', schema: { type: 'integer' } },
+  'X-Finish-Reason': text('Chat only: stop, or length where max_tokens cut the answer.'),
+  'Server-Timing': text('Milliseconds: queue, engine, service.'),
+};
 
 /** Describes the API from its controllers and DTOs. */
 export async function createOpenApiDocument(app: INestApplication): Promise<OpenAPIObject> {
@@ -46,7 +60,7 @@ function completeQuestions(document: OpenAPIObject): void {
     if (!post?.tags?.includes('Ask')) continue;
     post.security = [{ bearer: [] }];
     Object.assign(post.responses, errors);
-    Object.assign(post.responses['200'] ?? {}, { description: 'The answer.' });
+    Object.assign(post.responses['200'] ?? {}, { description: 'The answer.', headers: CALL_HEADERS });
     const body = post.requestBody as { content: Record<string, { example?: unknown }> };
     for (const media of Object.values(body.content)) media.example = REQUEST_EXAMPLES[path];
   }

@@ -20,6 +20,8 @@ interface ModelCard {
 /** One engine: its connections, its state, and what it says of itself. */
 export class EngineAddress {
   state: AddressState = 'unknown';
+  /** Why it is down, by the last check. */
+  problem: string | undefined;
   /** Names that the engine serves its models under; empty while unknown. */
   models: readonly string[] = [];
   /** Tokens of the context by the engine's own word. */
@@ -64,10 +66,13 @@ export class EngineAddress {
       });
       // Older SGLang has no /ready; its list of models is the next cheapest sign.
       const healthy = status === 200 || status === 404;
-      if (healthy && (this.state !== 'up' || this.models.length === 0)) await this.#readModels();
+      const known = this.state === 'up' && this.models.length > 0 && status === 200;
+      if (healthy && !known) await this.#readModels();
       this.state = healthy ? 'up' : 'down';
-    } catch {
+      this.problem = healthy ? undefined : `${this.#healthPath} answers ${status}`;
+    } catch (error) {
       this.state = 'down';
+      this.problem = (error as Error).message;
     }
   }
 
@@ -76,13 +81,16 @@ export class EngineAddress {
   }
 
   async #readModels(): Promise<void> {
-    await this.#get('/v1/models', async (body) => {
+    const status = await this.#get('/v1/models', async (body) => {
       const { data } = JSON.parse(await readCapped(body)) as { data?: unknown };
       const cards = Array.isArray(data) ? (data as ModelCard[]) : [];
       this.models = cards.map(({ id }) => id).filter((id) => typeof id === 'string');
       const lengths = cards.map((card) => card.max_model_len).filter((length) => typeof length === 'number');
       this.contextTokens = lengths.length > 0 ? Math.max(...lengths) : undefined;
     });
+    if (status === 401 || status === 403)
+      throw new Error(`/v1/models answers ${status}: ENGINE_API_KEY is not the engine's key`);
+    if (status !== 200) throw new Error(`/v1/models answers ${status}`);
   }
 
   async #get(

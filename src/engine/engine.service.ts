@@ -24,6 +24,9 @@ const BRIEF_WAIT_MS = 50;
 /** Tokens that stay free at the end of the context: engines count their own end marks differently. */
 const CONTEXT_MARGIN = 8;
 
+/** How often one ask may be repeated with less room; SGLang names the ceiling first and the prompt then. */
+const MAX_ROOM_CHANGES = 2;
+
 /** The fewest tokens of room with which asking again makes sense. */
 const MIN_ROOM = 16;
 
@@ -108,11 +111,15 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
 
   /** Why no call can be served at the moment; nothing when one can. */
   notReadyBecause(): string | undefined {
-    if (!this.#addresses.some(({ state }) => state === 'up')) return 'No engine can be reached.';
-    const served = this.#servedModels();
-    return this.#isServed(this.settings.modelName)
-      ? undefined
-      : `The engine does not serve MODEL_NAME (${this.settings.modelName}); it serves ${served.join(', ')}.`;
+    const { modelName } = this.settings;
+    const up = this.#addresses.filter(({ state }) => state === 'up');
+    if (up.length === 0) {
+      const problems = this.#addresses.map(({ url, problem }) => `${url}: ${problem ?? 'not looked at yet'}`);
+      return `No engine takes calls (${problems.join('; ')}).`;
+    }
+    if (up.some((address) => this.#serves(address, modelName))) return undefined;
+    const served = up.flatMap(({ models }) => models);
+    return `The engine does not serve MODEL_NAME (${modelName}); it serves ${served.join(', ')}.`;
   }
 
   /**
@@ -120,24 +127,28 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
    * @throws ServiceError for everything that can go wrong
    */
   async ask(request: EngineRequest, budget: CallBudget): Promise<EngineReply> {
-    if (!this.#isServed(request.model)) {
-      throw new ServiceError('MODEL_NOT_FOUND', `The engine serves ${this.#servedModels().join(', ')}.`);
+    if (!this.#addresses.some((address) => this.#serves(address, request.model))) {
+      const served = new Set(this.#addresses.flatMap(({ models }) => models));
+      throw new ServiceError('MODEL_NOT_FOUND', `The engine serves ${[...served].join(', ')}.`);
     }
     let { maxTokens } = request;
+    let roomChanges = 0;
     let failed: EngineAddress | undefined;
     for (;;) {
-      const address = this.#pick(failed);
+      const address = this.#pick(request.model, failed);
       try {
         const reply = await this.#try(address, { ...request, maxTokens }, budget);
         return { ...reply, model: reply.model || request.model, maxTokens };
       } catch (thrown) {
         const fault = thrown as EngineFault;
         const room = roomIn(fault, address);
-        if (room !== undefined && room < maxTokens) {
+        if (room !== undefined && room < maxTokens && roomChanges++ < MAX_ROOM_CHANGES) {
           maxTokens = room;
           continue;
         }
-        const wait = waitBefore(fault);
+        const next = this.#pick(request.model, address);
+        const elsewhere = next !== address && next.state === 'up';
+        const wait = waitBefore(fault, elsewhere);
         const last =
           failed !== undefined || wait === undefined || performance.now() + wait >= budget.deadlineAt;
         if (last) throw fault.toServiceError(address.contextTokens);
@@ -183,7 +194,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       return reply;
     } catch (thrown) {
       const fault = faultOf(thrown, dialect, guard);
-      if (fault.kind === 'unreachable') address.state = 'down';
+      if (fault.kind === 'unreachable') this.#lost(address);
       this.#logger.debug({
         message: 'engine fault',
         engine: address.url,
@@ -199,9 +210,10 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** The first healthy engine other than the one that just failed, else the best that is left. */
-  #pick(failed: EngineAddress | undefined): EngineAddress {
+  #pick(model: string, failed: EngineAddress | undefined): EngineAddress {
     const rank = { up: 0, unknown: 1, down: 2 };
-    const [first] = this.#addresses.toSorted((a, b) => {
+    const serving = this.#addresses.filter((address) => this.#serves(address, model));
+    const [first] = serving.toSorted((a, b) => {
       const afterFailure = Number(a === failed) - Number(b === failed);
       return rank[a.state] - rank[b.state] || afterFailure;
     });
@@ -209,13 +221,21 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     return first;
   }
 
+  #lost(address: EngineAddress): void {
+    if (address.state === 'down') return;
+    address.state = 'down';
+    address.problem = 'a call could not be connected';
+    this.#logger.warn({ message: 'engine is lost', engine: address.url, reason: address.problem });
+  }
+
   async #check(address: EngineAddress): Promise<void> {
     const before = address.state;
     await address.check();
     if (address.state === before) return;
     const facts = { engine: address.url, provider: this.dialect.provider };
-    if (address.state === 'down') this.#logger.warn({ message: 'engine is not reached', ...facts });
-    else {
+    if (address.state === 'down') {
+      this.#logger.warn({ message: 'engine takes no calls', ...facts, reason: address.problem });
+    } else {
       this.#logger.log({
         message: 'engine is up',
         ...facts,
@@ -242,14 +262,9 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  #servedModels(): string[] {
-    return [...new Set(this.#addresses.flatMap(({ models }) => models))];
-  }
-
   /** SGLang answers for any name with whatever it has loaded, so the name is compared here. */
-  #isServed(model: string): boolean {
-    const served = this.#servedModels();
-    return this.settings.engineKind === 'stub' || served.length === 0 || served.includes(model);
+  #serves({ models }: EngineAddress, model: string): boolean {
+    return this.settings.engineKind === 'stub' || models.length === 0 || models.includes(model);
   }
 }
 
@@ -262,9 +277,9 @@ function roomIn(fault: EngineFault, address: EngineAddress): number | undefined 
 }
 
 /** Milliseconds to wait before a second try; nothing where there should be none. */
-function waitBefore(fault: EngineFault): number | undefined {
+function waitBefore(fault: EngineFault, elsewhere: boolean): number | undefined {
   if (!fault.retryable) return undefined;
-  if (fault.kind !== 'overloaded') return BRIEF_WAIT_MS * (1 + Math.random());
+  if (fault.kind !== 'overloaded' || elsewhere) return BRIEF_WAIT_MS * (1 + Math.random());
   const { retryAfterMs = BUSY_WAIT_MS * (1 + Math.random()) } = fault.facts;
   return retryAfterMs <= MAX_RETRY_WAIT_MS ? retryAfterMs : undefined;
 }

@@ -7,6 +7,9 @@ import type { StubListening } from './stub/types.js';
 
 const ENTRY = fileURLToPath(new URL('./stub/main.js', import.meta.url));
 
+/** Milliseconds that the stub gets to end by itself. */
+const STOP_WITHIN_MS = 1000;
+
 /** Milliseconds before a stub that ended is started again. */
 const RESTART_AFTER_MS = 500;
 
@@ -36,7 +39,9 @@ export class StubProcess {
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
     await ended;
+    clearTimeout(killer);
   }
 
   async #spawn(port: string): Promise<void> {
@@ -59,12 +64,20 @@ export class StubProcess {
     child.once('exit', (code, signal) => {
       if (this.#stopped) return;
       this.#logger.error({ message: 'the stub engine ended; starting it again', code, signal });
-      setTimeout(() => {
-        if (!this.#stopped)
-          void this.#spawn(new URL(this.#url).port).catch((error: unknown) => {
-            this.#logger.error({ message: 'the stub engine does not start', reason: String(error) });
-          });
-      }, RESTART_AFTER_MS);
+      this.#restart();
     });
+  }
+
+  #restart(): void {
+    setTimeout(() => {
+      if (this.#stopped) return;
+      this.#spawn(new URL(this.#url).port).catch((error: unknown) => {
+        this.#logger.error({
+          message: 'the stub engine does not start; trying again',
+          reason: String(error),
+        });
+        this.#restart();
+      });
+    }, RESTART_AFTER_MS).unref();
   }
 }

@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { PromptsDto } from '../tasks/prompts.dto.js';
 
@@ -8,6 +9,7 @@ export class FeedbackRequestDto extends PromptsDto {
    * system_prompt.
    * @example 6
    */
+  @ApiProperty({ type: 'integer' })
   @IsOptional()
   @IsInt()
   @Min(0)

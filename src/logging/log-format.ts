@@ -35,15 +35,18 @@ export function prettyLines({ colour }: { colour: boolean }): Logform.Format {
     const time = new Date().toTimeString().slice(0, 8);
     const rest = Object.entries(facts)
       .filter(([, value]) => value !== undefined)
-      .map(
-        ([name, value]) => ` ${name}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`,
-      )
+      .map(([name, value]) => ` ${name}=${printable(shown(value))}`)
       .join('');
     const text = `${(WORDS[level] ?? level).padEnd(7)} ${printable(String(message))}${rest}`;
     const trace = typeof stack === 'string' ? `\n${stack}` : '';
     const ink = colour ? COLOURS[level] : undefined;
     return ink ? `${time} ${ink}${text}\u001b[0m${trace}` : `${time} ${text}${trace}`;
   });
+}
+
+/** A text with blanks, quotes or `=` is quoted: a caller's id must not look like other facts. */
+function shown(value: unknown): string {
+  return typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
 }
 
 /**

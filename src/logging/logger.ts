@@ -5,7 +5,10 @@ import { jsonLines, prettyLines } from './log-format.js';
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error' } as const;
 
-/** Where Nest tells what it wires together; nobody who runs the service asks for that at INFO. */
+/**
+ * Where Nest tells what it wires together; nobody who runs the service asks for that at INFO. What keeps the
+ * service from starting is told by main.ts, in one sentence.
+ */
 const NEST = new Set([
   'NestFactory',
   'InstanceLoader',
@@ -44,7 +47,7 @@ export class AppLogger implements LoggerService {
   }
 
   error(entry: Entry, ...rest: unknown[]): void {
-    this.write('error', entry, rest);
+    this.write(NEST.has(String(rest.at(-1))) ? 'debug' : 'error', entry, rest);
   }
 
   warn(entry: Entry, ...rest: unknown[]): void {

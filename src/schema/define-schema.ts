@@ -14,7 +14,7 @@ export interface ReplySchema<T = unknown> {
   readonly grammar: DialectSchema;
   /** First 12 hex digits of the SHA-256 of the grammar's bytes. */
   readonly hash: string;
-  /** Checks a parsed value; the errors are empty exactly when it is a `T`. */
+  /** Checks a parsed value; the errors (some twenty at the most) are empty exactly when it is a `T`. */
   check(value: unknown): readonly FieldError[];
   /** Never set: carries the type. */
   readonly type?: T;
@@ -23,7 +23,17 @@ export interface ReplySchema<T = unknown> {
 /** The type of a schema's replies. */
 export type ReplyOf<S> = S extends ReplySchema<infer T> ? T : never;
 
-const ajv = new Ajv({ strict: true, allErrors: true });
+/** Says whether a value is valid, and stops at the first thing that is wrong. */
+const quick = new Ajv({ strict: true });
+
+/** Finds everything that is wrong. */
+const thorough = new Ajv({ strict: true, allErrors: true });
+
+/** Values that a reply may have for everything wrong in it to be looked for: the largest report has some 200. */
+const MAX_SEARCHED = 1000;
+
+/** Findings that are told of one reply; they go into the next request and into the caller's error. */
+const MAX_TOLD = 20;
 
 /**
  * Makes one TypeBox object into type, check, documentation and grammar.
@@ -41,13 +51,19 @@ export function defineSchema<T extends TObject>(name: string, type: T): ReplySch
   if (findings.length > 0) throw new Error(`Schema ${name} is outside the dialect: ${findings.join('; ')}`);
 
   const grammar = deepFreeze(withoutDescriptions(closed));
-  const validate = ajv.compile(grammar);
+  const isValid = quick.compile(grammar);
+  const findAll = thorough.compile(grammar);
   return {
     name,
     documented: deepFreeze(closed),
     grammar,
     hash: createHash('sha256').update(JSON.stringify(grammar)).digest('hex').slice(0, 12),
-    check: (value) => (validate(value) ? [] : (validate.errors ?? []).map(toFieldError)),
+    check: (value) => {
+      if (isValid(value)) return [];
+      const validate = hasMoreValues(value, MAX_SEARCHED) ? isValid : findAll;
+      validate(value);
+      return distinct((validate.errors ?? []).map(toFieldError)).slice(0, MAX_TOLD);
+    },
   };
 }
 
@@ -68,6 +84,25 @@ function withoutDescriptions({ description: _, ...schema }: DialectSchema): Dial
     ([name, own]) => [name, withoutDescriptions(own)] as const,
   );
   return { ...schema, properties: Object.fromEntries(properties) };
+}
+
+/** Whether a JSON value holds more than so many values; looks no further than that. */
+function hasMoreValues(value: unknown, limit: number): boolean {
+  const rest = [value];
+  for (let seen = 0; seen < rest.length; seen++) {
+    if (seen > limit) return true;
+    const item = rest[seen];
+    if (typeof item !== 'object' || item === null) continue;
+    for (const key in item) {
+      rest.push((item as Record<string, unknown>)[key]);
+      if (rest.length > limit) return true;
+    }
+  }
+  return false;
+}
+
+function distinct(errors: readonly FieldError[]): FieldError[] {
+  return [...new Map(errors.map((error) => [`${error.path} ${error.message}`, error])).values()];
 }
 
 function deepFreeze<T extends object>(value: T): T {

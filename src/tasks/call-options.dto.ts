@@ -38,6 +38,7 @@ export class CallOptionsDto {
   stop?: string | string[] | null;
 
   /** Seed for sampling, where the engine supports it. */
+  @ApiProperty({ type: 'integer' })
   @IsOptional()
   @IsInt()
   @Min(0)
@@ -45,6 +46,7 @@ export class CallOptionsDto {
   seed?: number | null;
 
   /** Tokens that the reply never exceeds, retries included. Left out: the task's own number. */
+  @ApiProperty({ type: 'integer' })
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -68,6 +70,7 @@ export class CallOptionsDto {
    * Number of the turn in the interview.
    * @example 1
    */
+  @ApiProperty({ type: 'integer' })
   @IsOptional()
   @IsInt()
   @Min(0)

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Flaw, Rung } from './ladder.js';
 
 /** What can happen to one reply of the engine, or to a call. */
-export type Counted = Rung | Flaw | 'calls' | 're-asked' | 'valid' | 'failed';
+export type Counted = Rung | Flaw | 'calls' | 're-asked' | 'valid' | 'failed' | 'cancelled';
 
 /** Counts the rungs of the ladder per task since the start. */
 @Injectable()

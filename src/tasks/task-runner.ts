@@ -215,7 +215,7 @@ export class TaskRunner {
       return result;
     } catch (error) {
       code = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
-      this.counters.count(task.name, 'failed');
+      this.counters.count(task.name, code === 'CANCELLED' ? 'cancelled' : 'failed');
       throw error;
     } finally {
       call.facts.timing.total = performance.now() - startedAt;

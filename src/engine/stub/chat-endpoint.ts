@@ -55,6 +55,7 @@ export class ChatEndpoint {
     this.#register(turn.request.id, exchange, response);
     try {
       this.dialect.check(body, turn.request);
+      this.#admit();
     } catch (error) {
       if (error instanceof Refusal) return turn.refuse(error);
       throw error;
@@ -74,6 +75,11 @@ export class ChatEndpoint {
   /** Breaks off every response that is under way. */
   dropAll(): void {
     for (const exchange of this.#exchanges) exchange.drop();
+  }
+
+  #admit(): void {
+    if (this.running <= this.model.maxRequests) return;
+    throw new Refusal('The request queue is full.', { status: 503, late: true });
   }
 
   #record(headers: IncomingHttpHeaders, bytes: Buffer): ReceivedRequest {

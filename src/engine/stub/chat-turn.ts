@@ -15,6 +15,7 @@ export interface ModelOptions {
   modelName: string;
   contextLength: number;
   tokenDelayMs: number;
+  maxRequests: number;
 }
 
 const DONE = 'data: [DONE]\n\n';

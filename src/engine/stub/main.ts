@@ -8,6 +8,8 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     'context-length': { type: 'string', default: '32768' },
     'token-delay-ms': { type: 'string', default: '0' },
+    'max-requests': { type: 'string' },
+    'api-key': { type: 'string' },
     dialect: { type: 'string', default: 'sglang' },
     control: { type: 'boolean', default: false },
   },
@@ -24,6 +26,8 @@ const stub = await StubServer.start({
   port: wholeNumber('port'),
   contextLength: wholeNumber('context-length'),
   tokenDelayMs: wholeNumber('token-delay-ms'),
+  ...(values['max-requests'] !== undefined && { maxRequests: wholeNumber('max-requests') }),
+  ...(values['api-key'] !== undefined && { apiKey: values['api-key'] }),
   dialect: dialect(values.dialect),
   control: values.control,
 });
@@ -31,8 +35,8 @@ const stub = await StubServer.start({
 if (process.send) process.send({ listening: { url: stub.url } } satisfies StubListening);
 else console.log(`Stub engine for ${values.model} at ${stub.url}/v1`);
 
-function wholeNumber(flag: 'port' | 'context-length' | 'token-delay-ms'): number {
-  const text = values[flag];
+function wholeNumber(flag: 'port' | 'context-length' | 'token-delay-ms' | 'max-requests'): number {
+  const text = values[flag] ?? '';
   if (/^\d+$/.test(text)) return Number(text);
   throw new Error(`--${flag} must be a whole number, got '${text}'`);
 }

@@ -14,12 +14,24 @@ const respondEmpty = (_request: IncomingMessage, response: ServerResponse): void
   respond(response, 200, {}, '');
 };
 
-/** SGLang's health routes, which need no key. Unlike SGLang's own they generate nothing and answer at once. */
-export const healthRoutes: Routes = {
-  '/health': { GET: respondEmpty },
-  '/health_generate': { GET: respondEmpty },
-  '/ready': { GET: respondEmpty },
-};
+/** SGLang's routes that need no key. Unlike SGLang's own the health routes generate nothing and answer at once. */
+export function openRoutes(chat: ChatEndpoint): Routes {
+  return {
+    '/health': { GET: respondEmpty },
+    '/health_generate': { GET: respondEmpty },
+    '/ready': { GET: respondEmpty },
+    '/metrics': {
+      GET: (_request, response) => {
+        respond(
+          response,
+          200,
+          { 'content-type': 'text/plain' },
+          `sglang:num_running_reqs ${chat.running}.0\n`,
+        );
+      },
+    },
+  };
+}
 
 /** The rest of SGLang's routes outside `/v1`. */
 export function nativeRoutes(chat: ChatEndpoint, modelName: string): Routes {

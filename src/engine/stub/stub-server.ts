@@ -7,7 +7,7 @@ import type { Fault } from './faults.js';
 import { authorize, respondJson } from './http.js';
 import { openaiDialect } from './openai-dialect.js';
 import { Refusal } from './refusal.js';
-import { controlRoutes, healthRoutes, nativeRoutes, type Handler, type Routes } from './routes.js';
+import { controlRoutes, nativeRoutes, openRoutes, type Handler, type Routes } from './routes.js';
 import { sglangDialect } from './sglang-dialect.js';
 
 export interface StubOptions {
@@ -35,6 +35,12 @@ export interface StubOptions {
    * @default 0
    */
   tokenDelayMs?: number;
+  /**
+   * The chat requests held at a time; more are refused as by a full queue.
+   *
+   * @default Infinity
+   */
+  maxRequests?: number;
 }
 
 const DIALECTS: Record<'sglang' | 'openai', Dialect> = { sglang: sglangDialect, openai: openaiDialect };
@@ -77,6 +83,7 @@ export class StubServer {
       dialect: 'sglang',
       control: false,
       tokenDelayMs: 0,
+      maxRequests: Infinity,
       ...options,
     };
     this.#dialect = DIALECTS[this.#options.dialect];
@@ -88,7 +95,7 @@ export class StubServer {
     this.#openRoutes = {
       // It asks for the key itself, after it has recorded the request.
       '/v1/chat/completions': { POST: (request, response) => this.#chat.answer(request, response) },
-      ...(isNative && healthRoutes),
+      ...(isNative && openRoutes(this.#chat)),
       ...(control && controlRoutes(this.#chat)),
     };
     this.#guardedRoutes = {
