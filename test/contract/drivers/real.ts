@@ -1,0 +1,53 @@
+import { resolve } from 'node:path';
+import { CONTEXT_TOKENS, ENGINE_KEY, type EngineDriver } from './driver.ts';
+import { EngineProcess, type Launch } from './engine-process.ts';
+import { freePort } from './leashed-process.ts';
+
+type RealEngine = Pick<Launch, 'readyPath' | 'runningGauge'> & {
+  readonly name: 'sglang' | 'vllm';
+  /** The title of the process that generates. */
+  readonly generator: string;
+  /** The options that let the engine hold this many calls and refuse the next one. */
+  readonly limit: (calls: number) => string[];
+};
+
+export const sglang = driver({
+  name: 'sglang',
+  readyPath: '/ready',
+  runningGauge: 'sglang:num_running_reqs',
+  generator: 'sglang::scheduler',
+  limit: (calls) => ['--max-running-requests', '1', '--max-queued-requests', String(calls - 1)],
+});
+
+export const vllm = driver({
+  name: 'vllm',
+  readyPath: '/health',
+  runningGauge: 'vllm:num_requests_running',
+  generator: 'VLLM::EngineCore',
+  // Unlike SGLang's, its limit counts the running calls too.
+  limit: (calls) => ['--max-num-seqs', '1', '--max-num-queued-reqs', String(calls)],
+});
+
+/** Starts an engine by its script in test/real-engine, which docs/proof.md explains. */
+function driver({ name, limit, ...engine }: RealEngine): EngineDriver {
+  return {
+    name,
+    async start({ variant = 'happy', maxCalls } = {}) {
+      const port = await freePort();
+      const options = maxCalls === undefined ? [] : limit(maxCalls);
+      return EngineProcess.start({
+        ...engine,
+        kind: name,
+        model: 'Qwen/Qwen3-32B',
+        url: `http://127.0.0.1:${port}`,
+        command: [resolve(`test/real-engine/${name}.sh`), 'serve', ...options],
+        env: {
+          VARIANT: variant,
+          SGLANG_PORT: String(port),
+          MAX_MODEL_LEN: String(CONTEXT_TOKENS),
+          ENGINE_API_KEY: ENGINE_KEY,
+        },
+      });
+    },
+  };
+}

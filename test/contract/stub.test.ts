@@ -1,0 +1,4 @@
+import { describeContract } from './contract.js';
+import { stub } from './drivers/stub.ts';
+
+describeContract(stub);

@@ -1,0 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const POLL_EVERY_MS = 100;
+
+/** Polls a condition of another process until it holds; what it throws ends the wait. */
+export async function until(condition: () => Promise<boolean>, boundMs: number): Promise<void> {
+  const giveUpAt = performance.now() + boundMs;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt)
+      throw new Error(`Not so after ${boundMs / 1000} s: ${String(condition)}`);
+    await delay(POLL_EVERY_MS);
+  }
+}

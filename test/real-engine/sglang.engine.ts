@@ -1,0 +1,4 @@
+import { describeContract } from '../contract/contract.js';
+import { sglang } from '../contract/drivers/real.ts';
+
+describeContract(sglang);

@@ -1,0 +1,4 @@
+import { describeContract } from '../contract/contract.js';
+import { vllm } from '../contract/drivers/real.ts';
+
+describeContract(vllm);
