@@ -1,0 +1,123 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The core of what is measured, and the core of everything around it: upstream and load. */
+export const MEASURED_CORE = 0;
+export const OTHER_CORE = 1;
+
+const READY_WITHIN_MS = 20_000;
+const POLL_MS = 20;
+
+/** Says in one sentence which programs are missing, and ends; the bench needs all of them. */
+export function requirePrograms(...names: readonly string[]): void {
+  const missing = names.filter((name) => !exists(name));
+  if (missing.length === 0) return;
+  console.error(
+    `The bench needs ${missing.join(' and ')}: on Debian, "apt-get install nginx-light wrk util-linux".`,
+  );
+  process.exit(1);
+}
+
+function exists(name: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${name}`]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A process pinned to a core. */
+export class Pinned {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Starts a command on a core and waits until the URL answers 200. */
+  static async start(
+    core: number,
+    command: readonly string[],
+    readyUrl: string,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Pinned> {
+    const child = spawn('taskset', ['-c', String(core), ...command], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const one = new Pinned(child);
+    process.once('exit', () => child.kill('SIGKILL'));
+    const until = performance.now() + READY_WITHIN_MS;
+    while (!(await answers(readyUrl))) {
+      if (child.exitCode !== null || performance.now() > until) {
+        throw new Error(`${command.join(' ')} does not answer at ${readyUrl}.`);
+      }
+      await delay(POLL_MS);
+    }
+    return one;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** CPU that the process has used, user and system, in microseconds. */
+  get cpuMicroseconds(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    // USER_HZ is 100 on every Linux that Node runs on.
+    return ticks * 10_000;
+  }
+
+  /** Resident memory in MiB. */
+  get rssMiB(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  }
+
+  /** Open sockets, the listening one included. */
+  get sockets(): number {
+    const list = execFileSync('sh', ['-c', `ls -l /proc/${this.pid}/fd | grep -c socket || true`]);
+    return Number(list.toString());
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** A port of this machine that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const half = (sorted.length - 1) / 2;
+  const [low = NaN, high = NaN] = [sorted[Math.floor(half)], sorted[Math.ceil(half)]];
+  return (low + high) / 2;
+}
