@@ -3,7 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import { registerAccess } from './access/access.js';
 import { AppModule } from './app.module.js';
-import { clientErrorHandler, frameworkErrorHandler } from './common/client-error.js';
+import { clientErrorHandler, frameworkErrorHandler, registerExpectations } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
 import { registerMethodCheck } from './common/method-check.js';
 import { ProblemFilter } from './common/problem.filter.js';
@@ -34,6 +34,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   });
   const server = adapter.getInstance();
 
+  registerExpectations(server);
   // The order is the order in which a request meets them.
   registerRequestContext(server);
   registerMethodCheck(server);

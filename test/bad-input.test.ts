@@ -423,6 +423,13 @@ describe('bytes that are not a request', () => {
     expect(detail).toBe('What arrived is not an HTTP/1.1 request.');
   });
 
+  it('is refused in the same shape where it expects what the service does not do', async () => {
+    const service = await startService();
+    const bytes = 'POST /api/feedback HTTP/1.1\r\nHost: x\r\nExpect: cake\r\nConnection: close\r\n\r\n';
+    const { detail } = expectProblem(await sendRaw<Problem>(service.url, bytes), 'MALFORMED_REQUEST');
+    expect(detail).toContain('Expect');
+  });
+
   it('are answered with problem+json when the Host header is missing', async () => {
     const service = await startService();
     const { detail } = expectProblem(

@@ -1,5 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
 import { requestIdOf } from './request-context.js';
 
@@ -34,6 +35,24 @@ export function frameworkErrorHandler(_error: Error, request: FastifyRequest, re
     .type(PROBLEM_TYPE)
     .header('x-request-id', requestId)
     .send(JSON.stringify(toProblem(error, requestId)));
+}
+
+/** Answers what Node refuses by itself, with an empty body: an expectation other than 100-continue. */
+export function registerExpectations(server: FastifyInstance): void {
+  server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const requestId = requestIdOf(request.headers['x-request-id']);
+    const error = new ServiceError(
+      'MALFORMED_REQUEST',
+      'The header Expect asks for what this service does not do.',
+    );
+    const body = JSON.stringify(toProblem(error, requestId));
+    response.writeHead(error.status, {
+      'content-type': PROBLEM_TYPE,
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': requestId,
+    });
+    response.end(body);
+  });
 }
 
 function knownError(code: string | undefined): ServiceError {
