@@ -1,6 +1,6 @@
-import { OpenAI } from 'openai';
 import type { Pool } from 'undici';
 import type { Dialect } from './dialects/dialect.js';
+import { EngineClient } from './engine-client.js';
 import { openPool, type PoolOptions, poolFetch } from './pool-fetch.js';
 
 /** Whether an engine takes calls, by the last thing that was seen of it. */
@@ -26,7 +26,7 @@ export class EngineAddress {
   models: readonly string[] = [];
   /** Tokens of the context by the engine's own word. */
   contextTokens: number | undefined;
-  readonly client: OpenAI;
+  readonly client: EngineClient;
   readonly #pool: Pool;
   readonly #healthPath: string | undefined;
   readonly #basePath: string;
@@ -42,7 +42,7 @@ export class EngineAddress {
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
     this.#headers = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {};
     this.#healthPath = dialect.healthPath;
-    this.client = new OpenAI({
+    this.client = new EngineClient({
       baseURL: `${url}/v1`,
       apiKey: 'sent by poolFetch',
       organization: null,
