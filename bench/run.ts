@@ -2,7 +2,8 @@
 // a proxy in Node can do. Five rounds, interleaved, so that a drifting machine moves all of them alike; medians.
 import { parseArgs } from 'node:util';
 import { load, type Round } from './load.ts';
-import { freePort, MEASURED_CORE, median, Pinned, requirePrograms } from './machine.ts';
+import { freePort } from '../scripts/free-port.ts';
+import { MEASURED_CORE, median, Pinned, requirePrograms } from './machine.ts';
 import { startUpstream } from './upstream.ts';
 
 const { values } = parseArgs({

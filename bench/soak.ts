@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, request } from 'undici';
-import { freePort, MEASURED_CORE, median, OTHER_CORE, Pinned, requirePrograms } from './machine.ts';
+import { freePort } from '../scripts/free-port.ts';
+import { MEASURED_CORE, median, OTHER_CORE, Pinned, requirePrograms } from './machine.ts';
 
 const { values } = parseArgs({
   options: {

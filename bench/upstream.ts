@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, OTHER_CORE, Pinned } from './machine.ts';
+import { freePort } from '../scripts/free-port.ts';
+import { OTHER_CORE, Pinned } from './machine.ts';
 
 const STEP = {
   action: 'FOLLOW_UP',

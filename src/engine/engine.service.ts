@@ -190,7 +190,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
         ? await readStream(answer as AsyncIterable<unknown>, dialect, guard, askedAt)
         : readWhole(answer, dialect);
       if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
-      address.state = 'up';
+      this.#answered(address);
       return reply;
     } catch (thrown) {
       const fault = faultOf(thrown, dialect, guard);
@@ -219,6 +219,12 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     });
     if (!first) throw new Error('EngineService is used before it is initialised');
     return first;
+  }
+
+  #answered(address: EngineAddress): void {
+    if (address.state === 'up') return;
+    address.state = 'up';
+    this.#logger.log({ message: 'engine answers', engine: address.url, provider: this.dialect.provider });
   }
 
   #lost(address: EngineAddress): void {

@@ -7,7 +7,8 @@ import {
   type RunningEngine,
   type Variant,
 } from '../contract/drivers/driver.ts';
-import { freePort, LeashedProcess } from '../contract/drivers/leashed-process.ts';
+import { freePort } from '../../scripts/free-port.ts';
+import { LeashedProcess } from '../contract/drivers/leashed-process.ts';
 import { sglang, vllm } from '../contract/drivers/real.ts';
 import { stub } from '../contract/drivers/stub.ts';
 import { hasShape, STRUCTURED_ROUTES } from '../contract/shapes.ts';

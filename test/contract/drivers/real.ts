@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { CONTEXT_TOKENS, ENGINE_KEY, type EngineDriver } from './driver.ts';
 import { EngineProcess, type Launch } from './engine-process.ts';
-import { freePort } from './leashed-process.ts';
+import { freePort } from '../../../scripts/free-port.ts';
 
 type RealEngine = Pick<Launch, 'readyPath' | 'runningGauge'> & {
   readonly name: 'sglang' | 'vllm';

@@ -3,7 +3,7 @@ import { request } from 'undici';
 import type { Fault } from '../../../src/engine/stub/faults.ts';
 import { CONTEXT_TOKENS, ENGINE_KEY, type EngineDriver, type Variant } from './driver.ts';
 import { EngineProcess } from './engine-process.ts';
-import { freePort } from './leashed-process.ts';
+import { freePort } from '../../../scripts/free-port.ts';
 
 const MAIN = resolve('dist/engine/stub/main.js');
 
