@@ -7,6 +7,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const MEASURED_CORE = 0;
 export const OTHER_CORE = 1;
 
+export const NODE = process.execPath;
+
+/** The service as `npm start` starts it, with the same flags. */
+export const SERVICE: readonly string[] = serviceCommand();
+
+function serviceCommand(): string[] {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } };
+  return [NODE, ...scripts.start.split(' ').slice(1)];
+}
+
 const READY_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { load, type Round } from './load.ts';
 import { freePort } from '../scripts/free-port.ts';
-import { MEASURED_CORE, median, Pinned, requirePrograms } from './machine.ts';
+import { MEASURED_CORE, median, NODE, Pinned, requirePrograms, SERVICE } from './machine.ts';
 import { startUpstream } from './upstream.ts';
 
 const { values } = parseArgs({
@@ -39,36 +39,23 @@ const started: Pinned[] = [];
 async function bareProxy(engine: string): Promise<Target> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/`;
-  const process = await Pinned.start(
-    MEASURED_CORE,
-    [node(), 'bench/bare-proxy.ts', String(port), engine],
-    url,
-  );
+  const process = await Pinned.start(MEASURED_CORE, [NODE, 'bench/bare-proxy.ts', String(port), engine], url);
   started.push(process);
   return { name: 'bare proxy', url, process };
 }
 
 async function service(name: string, engine: string, path: string, env: NodeJS.ProcessEnv): Promise<Target> {
   const port = await freePort();
-  const process = await Pinned.start(
-    MEASURED_CORE,
-    [node(), 'dist/main.js'],
-    `http://127.0.0.1:${port}/health/ready`,
-    {
-      APP_HOST: '127.0.0.1',
-      APP_PORT: String(port),
-      ENGINE: 'sglang',
-      ENGINE_URLS: engine,
-      LOG_FORMAT: 'json',
-      ...env,
-    },
-  );
+  const process = await Pinned.start(MEASURED_CORE, SERVICE, `http://127.0.0.1:${port}/health/ready`, {
+    APP_HOST: '127.0.0.1',
+    APP_PORT: String(port),
+    ENGINE: 'sglang',
+    ENGINE_URLS: engine,
+    LOG_FORMAT: 'json',
+    ...env,
+  });
   started.push(process);
   return { name, url: `http://127.0.0.1:${port}${path}`, process };
-}
-
-function node(): string {
-  return process.execPath;
 }
 
 function measure(targets: readonly Target[], atOnce: number): Map<string, Round[]> {

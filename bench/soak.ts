@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, request } from 'undici';
 import { freePort } from '../scripts/free-port.ts';
-import { MEASURED_CORE, median, OTHER_CORE, Pinned, requirePrograms } from './machine.ts';
+import { MEASURED_CORE, median, OTHER_CORE, Pinned, requirePrograms, SERVICE } from './machine.ts';
 
 const { values } = parseArgs({
   options: {
@@ -60,7 +60,7 @@ const engine = await Pinned.start(
   `${engineUrl}/ready`,
 );
 const url = `http://127.0.0.1:${port}`;
-const service = await Pinned.start(MEASURED_CORE, [process.execPath, 'dist/main.js'], `${url}/health/ready`, {
+const service = await Pinned.start(MEASURED_CORE, SERVICE, `${url}/health/ready`, {
   APP_HOST: '127.0.0.1',
   APP_PORT: String(port),
   ENGINE: 'stub',

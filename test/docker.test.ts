@@ -73,6 +73,12 @@ describe('docker/compose.yaml', () => {
 describe('Dockerfile', () => {
   const dockerfile = read('Dockerfile');
 
+  it('starts the service with the flags of npm start', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
+    const [, command] = /^CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+    expect((JSON.parse(command ?? '[]') as string[]).join(' ')).toBe(scripts.start);
+  });
+
   it('has the Node that package.json names', () => {
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
     expect(dockerfile).toContain(`/node:${dependencies.node}-`);
