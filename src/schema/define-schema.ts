@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Ajv, type ErrorObject } from 'ajv';
 import type { Static, TObject } from 'typebox';
 import type { FieldError } from '../common/errors.js';
+import { compileChecker, type Finding } from './checker.js';
+import { deepFreeze } from './deep-freeze.js';
 import { type DialectSchema, lintSchema } from './dialect.js';
 
 /** A schema of a model's reply, ready for all that needs it. */
@@ -22,12 +23,6 @@ export interface ReplySchema<T = unknown> {
 
 /** The type of a schema's replies. */
 export type ReplyOf<S> = S extends ReplySchema<infer T> ? T : never;
-
-/** Says whether a value is valid, and stops at the first thing that is wrong. */
-const quick = new Ajv({ strict: true });
-
-/** Finds everything that is wrong. */
-const thorough = new Ajv({ strict: true, allErrors: true });
 
 /** Values that a reply may have for everything wrong in it to be looked for: the largest report has some 200. */
 const MAX_SEARCHED = 1000;
@@ -51,19 +46,13 @@ export function defineSchema<T extends TObject>(name: string, type: T): ReplySch
   if (findings.length > 0) throw new Error(`Schema ${name} is outside the dialect: ${findings.join('; ')}`);
 
   const grammar = deepFreeze(withoutDescriptions(closed));
-  const isValid = quick.compile(grammar);
-  const findAll = thorough.compile(grammar);
+  const find = compileChecker(grammar, MAX_SEARCHED);
   return {
     name,
     documented: deepFreeze(closed),
     grammar,
     hash: createHash('sha256').update(JSON.stringify(grammar)).digest('hex').slice(0, 12),
-    check: (value) => {
-      if (isValid(value)) return [];
-      const validate = hasMoreValues(value, MAX_SEARCHED) ? isValid : findAll;
-      validate(value);
-      return distinct((validate.errors ?? []).map(toFieldError)).slice(0, MAX_TOLD);
-    },
+    check: (value) => distinct(find(value).map(toFieldError)).slice(0, MAX_TOLD),
   };
 }
 
@@ -86,33 +75,11 @@ function withoutDescriptions({ description: _, ...schema }: DialectSchema): Dial
   return { ...schema, properties: Object.fromEntries(properties) };
 }
 
-/** Whether a JSON value holds more than so many values; looks no further than that. */
-function hasMoreValues(value: unknown, limit: number): boolean {
-  const rest = [value];
-  for (let seen = 0; seen < rest.length; seen++) {
-    if (seen > limit) return true;
-    const item = rest[seen];
-    if (typeof item !== 'object' || item === null) continue;
-    for (const key in item) {
-      rest.push((item as Record<string, unknown>)[key]);
-      if (rest.length > limit) return true;
-    }
-  }
-  return false;
-}
-
 function distinct(errors: readonly FieldError[]): FieldError[] {
   return [...new Map(errors.map((error) => [`${error.path} ${error.message}`, error])).values()];
 }
 
-function deepFreeze<T extends object>(value: T): T {
-  for (const part of Object.values(value)) {
-    if (typeof part === 'object' && part !== null) deepFreeze(part as object);
-  }
-  return Object.freeze(value);
-}
-
-function toFieldError(error: ErrorObject): FieldError {
+function toFieldError(error: Finding): FieldError {
   const params = error.params as Record<string, unknown>;
   if (error.keyword === 'additionalProperties') {
     return { path: error.instancePath, message: 'has a key that is not in the schema' };
