@@ -6,15 +6,20 @@
  * The two functions are inverse for every text: what already looks made harmless gets one more `¦`.
  */
 
-/** `<|word|>` of any word, and the marks of Qwen3's template that have no bars. */
-const MARK = String.raw`\|[^\s<>|]{1,64}\|>|/?(?:think|tool_call|tool_response|tools)>`;
+/** The word of a mark with bars. */
+export const BARRED_WORD = String.raw`[^\s<>|]{1,64}`;
+
+/** The words of those marks of Qwen3's template that have no bars. */
+export const BARE_WORDS: readonly string[] = ['think', 'tool_call', 'tool_response', 'tools'];
+
+const MARK = String.raw`\|${BARRED_WORD}\|>|/?(?:${BARE_WORDS.join('|')})>`;
 
 const MARKS = new RegExp(String.raw`<(?=¦*(?:${MARK}))`, 'g');
-const HARMLESS_MARKS = new RegExp(String.raw`<¦(?=¦*(?:${MARK}))`, 'g');
+export const HARMLESS_MARKS = new RegExp(String.raw`<¦(?=¦*(?:${MARK}))`, 'g');
 
 /** Qwen3 reads these words as switches wherever they stand, while thinking is on. */
 const SWITCHES = /(?<![^\s])\/(?=¦*(?:no_)?think(?!\w))/g;
-const HARMLESS_SWITCHES = /(?<![^\s])\/¦(?=¦*(?:no_)?think(?!\w))/g;
+export const HARMLESS_SWITCHES = /(?<![^\s])\/¦(?=¦*(?:no_)?think(?!\w))/g;
 
 /** Makes the marks in a caller's text harmless. */
 export function neutraliseMarks(text: string, { thinking }: { readonly thinking: boolean }): string {
