@@ -204,6 +204,32 @@ describe('the JSON of the stub', () => {
     expect(accepts(schema, composeReply([user('Hi')], schema))).toBe(true);
   });
 
+  it.each<JsonSchema>([
+    { type: 'string', minLength: 300 },
+    { type: 'string', maxLength: 3 },
+    { oneOf: [{ type: 'integer', minimum: 5 }, STRING] },
+    {
+      ...object({ a: STRING }),
+      additionalProperties: true,
+      anyOf: [{ required: ['b'] }, { required: ['c'] }],
+    },
+    { type: 'object', required: ['n'], additionalProperties: { type: 'integer' } },
+    {
+      allOf: [{ $ref: '#/$defs/a' }, { type: 'object', properties: { b: { const: 2 } }, required: ['b'] }],
+      $defs: { a: { type: 'object', properties: { a: { const: 1 } }, required: ['a'] } },
+    },
+  ])('conforms to combinations, lengths and fields without a schema: %j', (schema) => {
+    expect(accepts(schema, composeReply([user('Hi')], schema))).toBe(true);
+  });
+
+  it('puts the value of a format where one is asked for', () => {
+    const schema = object({
+      day: { type: 'string', format: 'date' },
+      mail: { type: 'string', format: 'email' },
+    });
+    expect(reply(schema, [user('Hi')])).toEqual({ day: '2026-01-15', mail: 'stub@example.com' });
+  });
+
   it('refuses a reference that leads nowhere', () => {
     expect(() => composeReply([user('Hi')], { $ref: '#/$defs/none' })).toThrow(
       'The schema has no #/$defs/none.',

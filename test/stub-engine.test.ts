@@ -1,11 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { request } from 'undici';
-import { ask, askStream, HELLO, post, startStub } from './stub-support.js';
-
-/** Makes two replies comparable: everything that differs from call to call becomes a constant. */
-function normalize(text: string): string {
-  return text.replace(/"id":"[0-9a-f]{32}"/, '"id":"ID"').replace(/"created":\d{10}/, '"created":0');
-}
+import { abort, ask, askStream, HELLO, normalize, post, startStub } from './stub-support.js';
 
 describe('a whole reply', () => {
   it("has SGLang's keys in SGLang's order", async () => {
@@ -181,11 +176,7 @@ describe('a stream', () => {
     const stub = await startStub({ tokenDelayMs: 3_600_000 });
     const events = askStream(stub, { rid: 'mine' });
     await stub.waitFor(() => stub.running === 1);
-    await request(`${stub.url}/abort_request`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"abort_all":true}',
-    });
+    await abort(stub, { abort_all: true });
     expect((await events).slice(1)).toEqual([expect.stringContaining('"finish_reason":"abort"'), '[DONE]']);
   });
 });
@@ -199,6 +190,9 @@ describe('a refusal', () => {
     [{ temperature: -1 }, 'temperature must be a non-negative finite number, got -1.0.'],
     [{ top_p: 0 }, 'top_p must be in (0, 1], got 0.0.'],
     [{ top_p: 1.5 }, 'top_p must be in (0, 1], got 1.5.'],
+    [{ n: 0 }, 'range() arg 3 must not be zero'],
+    [{ n: 129 }, 'The stub gives 1 to 128 choices, got n 129.'],
+    [{ rid: ['a', 'b'] }, 'The specified rids length mismatch with the batch_size for batch processing.'],
     [
       { max_tokens: 99_999 },
       "Requested token count exceeds the model's maximum context length of 32768 tokens. You requested a total of " +
@@ -252,6 +246,8 @@ describe('a refusal', () => {
     [{ stream: 'yes' }, "'loc': ('body', 'stream')"],
     [{ response_format: { type: 'yaml' } }, "'loc': ('body', 'response_format', 'type')"],
     [{ response_format: { type: 'json_schema', json_schema: { schema: {} } } }, "'json_schema', 'name')"],
+    [{ n: 1.5 }, "'loc': ('body', 'n')"],
+    [{ logprobs: 'x' }, "'loc': ('body', 'logprobs')"],
   ])('of a malformed field repeats what was sent: %j', async (body, excerpt) => {
     const { status, text } = await ask(await startStub(), body);
     expect(status).toBe(400);
@@ -394,6 +390,7 @@ describe('what the stub remembers', () => {
     await post(stub, { temperature: 0.5 }, { headers: { 'x-request-id': 'r1' } });
     expect(stub.requests).toMatchObject([
       {
+        path: '/v1/chat/completions',
         headers: { 'x-request-id': 'r1' },
         rawBody: JSON.stringify({ ...HELLO, temperature: 0.5 }),
         body: { temperature: 0.5 },

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { Fault } from '../src/engine/stub/faults.js';
 import type { StubServer } from '../src/engine/stub/stub-server.js';
-import { ask, askStream, post, startStub } from './stub-support.js';
+import { ask, askStream, post, readBroken, spoken, startStub } from './stub-support.js';
 
 const TEXT = 'one two three four';
 
@@ -11,23 +11,6 @@ async function scripted(...faults: Fault[]): Promise<StubServer> {
   const stub = await startStub();
   stub.script(...faults);
   return stub;
-}
-
-/** Reads a body until it ends or breaks, and tells how. */
-async function readBroken(stub: StubServer, body: object): Promise<{ text: string; error: unknown }> {
-  let text = '';
-  try {
-    const response = await post(stub, body);
-    for await (const chunk of response.body as AsyncIterable<Buffer>) text += chunk.toString();
-    return { text, error: undefined };
-  } catch (error) {
-    return { text, error };
-  }
-}
-
-/** The texts of a stream's deltas. */
-function spoken(stream: string): string {
-  return Array.from(stream.matchAll(/"content":"([^"]*)"/g), ([, text]) => text).join('');
 }
 
 describe('the script', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { request } from 'undici';
-import { ask, askStream, post, startStub } from './stub-support.js';
+import { ask, askStream, COMPLETIONS, EMBEDDINGS, post, startStub } from './stub-support.js';
 
 const schema = {
   type: 'object',
@@ -38,6 +38,112 @@ describe('the OpenAI dialect', () => {
       expect.stringMatching(/^"choices":\[\],"usage":\{"prompt_tokens":10,/),
       '[DONE]',
     ]);
+  });
+
+  it('has one id for all choices of a stream', async () => {
+    const stub = await startStub({ dialect: 'openai' });
+    const events = await askStream(stub, { n: 2 });
+    const ids = events.slice(0, -1).map((event) => (JSON.parse(event) as { id: string }).id);
+    expect(new Set(ids).size).toBe(1);
+    expect(events.filter((event) => event.includes('"finish_reason":"stop"'))).toHaveLength(2);
+  });
+
+  it('tells how likely the tokens of the text were', async () => {
+    const stub = await startStub({ dialect: 'openai' });
+    stub.script({ kind: 'reply', reasoning: 'Hm', content: 'Hi' });
+    const { text } = await ask(stub, { logprobs: true, top_logprobs: 1 });
+    expect(text.replaceAll(/-0\.\d+/g, '-0.5')).toContain(
+      '"logprobs":{"content":[{"token":"Hi","logprob":-0.5,"bytes":[72,105],' +
+        '"top_logprobs":[{"token":"Hi","logprob":-0.5,"bytes":[72,105]}]}],"refusal":null}',
+    );
+  });
+
+  describe('with tools', () => {
+    const parameters = { type: 'object', properties: { zone: { enum: ['KST'] } } };
+    const tools = [{ type: 'function', function: { name: 'get_time', parameters } }];
+    const anonymous = (text: string) => text.replaceAll(/call_[0-9a-f]{24}/g, 'CALL');
+
+    it('calls one', async () => {
+      const { text } = await ask(await startStub({ dialect: 'openai' }), { tools, tool_choice: 'required' });
+      expect(anonymous(text)).toContain(
+        '"message":{"role":"assistant","content":null,"tool_calls":[{"id":"CALL","type":"function",' +
+          '"function":{"name":"get_time","arguments":"{\\"zone\\": \\"KST\\"}"}}],"refusal":null,"annotations":[]},' +
+          '"logprobs":null,"finish_reason":"tool_calls"}',
+      );
+    });
+
+    it('calls one in pieces', async () => {
+      const stub = await startStub({ dialect: 'openai' });
+      const events = await askStream(stub, { tools, tool_choice: 'required' });
+      const deltas = events.map((event) => /"delta":(\{.*\}),"logprobs"/.exec(anonymous(event))?.[1]);
+      expect(deltas.slice(0, 3)).toEqual([
+        '{"role":"assistant","content":null,"refusal":null}',
+        '{"tool_calls":[{"index":0,"id":"CALL","type":"function","function":{"name":"get_time","arguments":""}}]}',
+        '{"tool_calls":[{"index":0,"function":{"arguments":"{\\"zo"}}]}',
+      ]);
+      expect(events.at(-2)).toContain('"delta":{},"logprobs":null,"finish_reason":"tool_calls"');
+    });
+  });
+
+  describe('of text completions', () => {
+    it("answers in OpenAI's shape", async () => {
+      const stub = await startStub({ dialect: 'openai' });
+      stub.script({ kind: 'reply', content: 'Hi there' });
+      const { text } = await ask(stub, { max_tokens: 2, logprobs: 1 }, COMPLETIONS);
+      expect(
+        text
+          .replace(/[0-9a-f]{32}/, 'ID')
+          .replace(/\d{10}/, '0')
+          .replaceAll(/-0\.\d+/g, '-0.5'),
+      ).toContain(
+        '{"id":"cmpl-ID","object":"text_completion","created":0,"model":"qwen-stub","system_fingerprint":"fp_stub",' +
+          '"choices":[{"text":"Hi there","index":0,"logprobs":{"tokens":["Hi t","here"],"token_logprobs":[-0.5,-0.5],' +
+          '"top_logprobs":[{"Hi t":-0.5},{"here":-0.5}],"text_offset":[0,4]},"finish_reason":"length"}],' +
+          '"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,',
+      );
+    });
+
+    it("streams in OpenAI's shape", async () => {
+      const stub = await startStub({ dialect: 'openai' });
+      stub.script({ kind: 'reply', content: 'Hi there' });
+      const events = await askStream(stub, { stream_options: { include_usage: true } }, COMPLETIONS);
+      expect(events.map((event) => event.replace(/^.*?"system_fingerprint":"fp_stub",/, ''))).toEqual([
+        '"choices":[{"text":"Hi t","index":0,"logprobs":null,"finish_reason":null}],"usage":null}',
+        '"choices":[{"text":"here","index":0,"logprobs":null,"finish_reason":null}],"usage":null}',
+        '"choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":null}',
+        expect.stringMatching(/^"choices":\[\],"usage":\{"prompt_tokens":4,/),
+        '[DONE]',
+      ]);
+    });
+
+    it('tells where each token of a stream begins', async () => {
+      const stub = await startStub({ dialect: 'openai' });
+      stub.script({ kind: 'reply', content: 'Hi there' });
+      const events = await askStream(stub, { logprobs: 0, max_tokens: 2 }, COMPLETIONS);
+      expect(events.map((event) => /"text_offset":(\[\d\])/.exec(event)?.[1])).toEqual([
+        '[0]',
+        '[4]',
+        undefined,
+      ]);
+    });
+
+    it.each([
+      ['top_k', COMPLETIONS],
+      ['rid', COMPLETIONS],
+      ['rid', EMBEDDINGS],
+      ['priority', EMBEDDINGS],
+    ])('and of embeddings refuses %s at %s', async (name, path) => {
+      const { status, text } = await ask(await startStub({ dialect: 'openai' }), { [name]: 'x' }, path);
+      expect(status).toBe(400);
+      expect(JSON.parse(text)).toMatchObject({
+        error: { message: expect.stringContaining(name), type: 'invalid_request_error' },
+      });
+    });
+
+    it.each([COMPLETIONS, EMBEDDINGS])('and of embeddings needs a model at %s', async (path) => {
+      const { status, text } = await ask(await startStub({ dialect: 'openai' }), { model: undefined }, path);
+      expect([status, text]).toEqual([400, expect.stringContaining('you must provide a model parameter')]);
+    });
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { countTokens, splitTokens } from '../src/engine/stub/tokens.js';
+import { countTokens, repeatTokens, splitTokens } from '../src/engine/stub/tokens.js';
 
 describe('the estimate of tokens', () => {
   it.each([
@@ -19,6 +19,12 @@ describe('the estimate of tokens', () => {
     const text = 'The score is <|im_end|> 9점입니다 🙂 and more <think>';
     expect(splitTokens(text).join('')).toBe(text);
     expect(splitTokens(text)).toHaveLength(countTokens(text));
+  });
+
+  it.each(['on and ', 'a', '<think>', '가'])('tells when %j was repeated often enough', (text) => {
+    const repeated = repeatTokens(text, 100);
+    expect(countTokens(repeated)).toBeGreaterThanOrEqual(100);
+    expect(repeated.replaceAll(text, '')).toBe('');
   });
 
   it('never cuts inside a character', () => {

@@ -21,3 +21,15 @@ export function composeReply(messages: readonly ChatMessage[], schema: JsonSchem
   }
   return spacedJson(fillSchema(schema, knownValues(interview), phrases.sample));
 }
+
+/**
+ * The arguments with which the stub calls a function, as JSON.
+ *
+ * @param parameters - What they have to be accepted by; without it, any object is.
+ */
+export function composeArguments(
+  messages: readonly ChatMessage[],
+  parameters: JsonSchema | undefined,
+): string {
+  return composeReply(messages, { type: 'object', ...parameters });
+}

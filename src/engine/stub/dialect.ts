@@ -1,20 +1,38 @@
-import type { ChatRequest } from './chat-request.js';
+import type { Answer } from './answer.js';
+import type { EmbeddingRequest } from './embedding/embedding-request.js';
 import type { Generation } from './generation.js';
+import type { GenerationRequest } from './generation-request.js';
 import type { JsonObject } from './json.js';
 import type { Refusal } from './refusal.js';
+import type { Step } from './speech.js';
 
-/** What a stream's chunk adds to the message. */
-export interface Delta {
-  role?: 'assistant';
-  content?: string;
-  reasoning_content?: string;
+/** The shapes of a chat reply. */
+export interface ChatShapes {
+  whole(answer: Answer): object;
+  /** What introduces a choice in a stream. */
+  role(answer: Answer, generation: Generation): object;
+  delta(answer: Answer, step: Step): object;
+  /** What a stream says of the token that ends a choice, where the client asked how likely tokens are. */
+  end?(answer: Answer, generation: Generation): object;
+  finish(answer: Answer, generation: Generation): object;
+  usage(answer: Answer): object;
 }
 
-export interface ChunkOptions {
-  /** The chunk that carries the generation's finish reason. */
-  finished?: boolean;
-  /** The tokens generated so far, where the client asked for usage with every chunk. */
-  usageAfter?: number | undefined;
+/** The shapes of a text completion. */
+export interface TextShapes {
+  whole(answer: Answer): object;
+  delta(answer: Answer, step: Step): object;
+  /** What ends a choice in a stream. `step` is its last token where the same event has to carry that. */
+  finish(answer: Answer, generation: Generation, step?: Step): object;
+  usage(answer: Answer): object;
+}
+
+/** The vectors of an embedding reply and what they cost. */
+export interface Embeddings {
+  model: string;
+  /** Numbers, or their float32 bytes in base64, as the request asked. */
+  vectors: (number[] | string)[];
+  promptTokens: number;
 }
 
 /** An engine's way of saying things over HTTP: everything that differs between SGLang and OpenAI. */
@@ -22,14 +40,17 @@ export interface Dialect {
   /** Headers of every response. */
   headers(): Record<string, string>;
 
-  /** Throws the refusals that only this engine makes, for a request whose values are right. */
-  check(body: JsonObject, request: ChatRequest): void;
+  // These throw the refusals that only this engine makes, for a request whose values are right.
+  checkChat(body: JsonObject, request: GenerationRequest): void;
+  checkCompletion(body: JsonObject, request: GenerationRequest): void;
+  checkEmbedding(body: JsonObject, request: EmbeddingRequest): void;
 
-  completion(generation: Generation): object;
-  chunk(generation: Generation, request: ChatRequest, delta: Delta, options?: ChunkOptions): object;
-  usageChunk(generation: Generation): object;
+  readonly chat: ChatShapes;
+  readonly text: TextShapes;
+  embeddings(embeddings: Embeddings): object;
 
-  errorBody(refusal: Refusal): object;
+  /** @param path - where the refused request was sent to */
+  errorBody(refusal: Refusal, path: string): object;
   /** An error inside a stream, as the text after `data: `. */
   errorEvent(refusal: Refusal): string;
 

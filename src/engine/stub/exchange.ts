@@ -1,20 +1,32 @@
 import { once } from 'node:events';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { setTimeout } from 'node:timers/promises';
+import type { Writable } from 'node:stream';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { respond } from './http.js';
+
+/** How bytes are held back: so many at a time, so many milliseconds apart. */
+export interface Drip {
+  bytes: number;
+  everyMs: number;
+}
 
 /** One HTTP response under way: written with backpressure, broken off on demand, and told when nobody reads on. */
 export class Exchange {
-  /** Milliseconds between two bytes; absent, they go out together. */
-  dripMs: number | undefined;
+  /** Absent, all bytes go out at once. */
+  drip: Drip | undefined;
+  /** What the engine counts it as: a sequence for each choice. */
+  sequences = 1;
 
   readonly #response: ServerResponse;
   readonly #gone = new AbortController();
   readonly #stopped = new AbortController();
+  /** Where the bytes go: the response, or its bare socket. */
+  #sink: Writable;
   #brokenOff = false;
 
   constructor(response: ServerResponse, onClose: (clientLeft: boolean) => void) {
     this.#response = response;
+    this.#sink = response;
     response.on('close', () => {
       this.#gone.abort();
       this.stop();
@@ -36,9 +48,11 @@ export class Exchange {
     this.#stopped.abort();
   }
 
-  /** Waits, but not longer than until the exchange is stopped. */
+  /** Waits, but not longer than until the exchange is stopped. No milliseconds are a turn of the event loop. */
   async pause(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+    const { signal } = this.#stopped;
+    const waiting = ms > 0 ? setTimeout(ms, undefined, { signal }) : setImmediate(undefined, { signal });
+    await waiting.catch(() => undefined);
   }
 
   async untilGone(): Promise<void> {
@@ -53,17 +67,23 @@ export class Exchange {
     this.#response.writeHead(status, headers).flushHeaders();
   }
 
+  /** From now on writes to the connection itself: the status line, too, is the caller's. */
+  goBare(): void {
+    this.#sink = this.#response.socket ?? this.#sink;
+  }
+
   async write(data: string | Uint8Array): Promise<void> {
-    if (this.dripMs === undefined) return this.#writeNow(data);
-    for (const byte of Buffer.from(data)) {
-      await this.pause(this.dripMs);
-      await this.#writeNow(Uint8Array.of(byte));
+    if (this.drip === undefined) return this.#writeNow(data);
+    const bytes = Buffer.from(data);
+    for (let start = 0; start < bytes.length && !this.gone; start += this.drip.bytes) {
+      await this.pause(this.drip.everyMs);
+      await this.#writeNow(bytes.subarray(start, start + this.drip.bytes));
     }
   }
 
   async #writeNow(data: string | Uint8Array): Promise<void> {
-    if (this.gone || this.#response.write(data)) return;
-    await once(this.#response, 'drain', { signal: this.#gone.signal }).catch(() => undefined);
+    if (this.gone || this.#sink.write(data)) return;
+    await once(this.#sink, 'drain', { signal: this.#gone.signal }).catch(() => undefined);
   }
 
   end(): void {
@@ -72,15 +92,23 @@ export class Exchange {
 
   /** Ends the connection with a TCP reset. */
   async reset(): Promise<void> {
-    await this.#flush();
+    await this.flush();
     this.#brokenOff = true;
     this.#response.socket?.resetAndDestroy();
   }
 
   /** Ends the connection as a dying process does: whatever was sent, then nothing. */
   async hangUp(): Promise<void> {
-    await this.#flush();
+    await this.flush();
     this.drop();
+  }
+
+  /** Closes the sending half of the connection and goes on listening until the client closes the other half. */
+  async halfClose(): Promise<void> {
+    await this.flush();
+    this.#brokenOff = true;
+    this.#response.socket?.end();
+    await this.untilGone();
   }
 
   /** Ends the connection with whatever has been sent so far. */
@@ -89,9 +117,11 @@ export class Exchange {
     this.#response.destroy();
   }
 
-  /** Waits until all that was written has left the process, because a reset throws away the rest. */
-  async #flush(): Promise<void> {
-    if (!this.#response.headersSent) return;
-    await new Promise((resolve) => this.#response.write('', resolve));
+  /** Waits until all that was written has left the process; a reset, for one, throws away the rest. */
+  async flush(): Promise<void> {
+    const hasBegun = this.#sink !== this.#response || this.#response.headersSent;
+    if (!hasBegun || this.gone) return;
+    const left = new Promise((resolve) => this.#sink.write('', resolve));
+    await Promise.race([left, this.untilGone()]);
   }
 }

@@ -1,36 +1,39 @@
-import type { ChatRequest } from './chat-request.js';
-import { composeReply } from './compose-reply.js';
+import { randomUUID } from 'node:crypto';
+import { composeArguments, composeReply } from './compose-reply.js';
+import type { GenerationRequest, Prompt } from './generation-request.js';
+import type { ScriptedChoice, ScriptedReply } from './scripted-reply.js';
 import { splitTokens } from './tokens.js';
 
-/** What a test makes the model say. A field that is absent is the stub's own. */
-export interface ScriptedReply {
-  /** Null stands for no text at all, as vLLM answers when everything is reasoning. */
-  content?: string | null;
-  reasoning?: string | null;
-  finishReason?: string;
-  matchedStop?: string | number | null;
-  promptTokens?: number;
-  /** `empty`: a reply with `"choices":[]`. */
-  choices?: 'empty';
+export interface ToolCall {
+  id: string;
+  /** Its place among the calls of its message. */
+  index: number;
+  name: string;
 }
 
-/** One reply of the model, cut into tokens and not yet in any dialect. */
+/** What the model emits in one step. A call's name comes before its arguments, as a token of its own. */
+export type Token =
+  | { field: 'reasoning' | 'content'; text: string }
+  | { field: 'call'; text: ''; call: ToolCall }
+  | { field: 'arguments'; text: string; call: ToolCall };
+
+/** One choice of the model's reply, cut into tokens and not yet in any dialect. */
 export interface Generation {
+  index: number;
   id: string;
-  created: number;
-  model: string;
   promptTokens: number;
-  reasoning: string[] | null;
-  content: string[] | null;
+  tokens: Token[];
+  /** Without it, the content is null even in a reply that has ended. */
+  hasContent: boolean;
+  hasReasoning: boolean;
   finishReason: string;
   matchedStop: string | number | null;
-  hasChoices: boolean;
 }
 
-interface Token {
-  field: 'reasoning_content' | 'content';
-  text: string;
-}
+/** What a choice says, before it is known whose it is. */
+type Said = Omit<Generation, 'index' | 'id' | 'promptTokens'>;
+
+type Calls = NonNullable<ScriptedChoice['toolCalls']>;
 
 /** Qwen3's `<|im_end|>`. */
 const END_TOKEN_ID = 151645;
@@ -38,59 +41,128 @@ const END_TOKEN_ID = 151645;
 /** SGLang stops this many tokens short of the context. */
 const RESERVED_TOKENS = 2;
 
+/** Makes up the choice of a reply that has this index, in the stub's own words where the script has none. */
 export function generate(
-  request: ChatRequest,
+  request: GenerationRequest,
+  index: number,
   script: ScriptedReply,
-  { modelName, contextLength }: { modelName: string; contextLength: number },
+  contextLength: number,
 ): Generation {
-  const text = script.content === undefined ? composeReply(request.messages, request.schema) : script.content;
-  const stop = text === null ? undefined : firstStop(text, request.stop);
-  const reasoning = script.reasoning ? splitTokens(script.reasoning) : null;
-  const content = text === null ? null : splitTokens(text.slice(0, stop?.position));
-  const whole: Generation = {
-    id: request.id,
-    created: Math.floor(Date.now() / 1000),
-    model: stubName(request.model ?? modelName),
-    promptTokens: script.promptTokens ?? request.promptTokens,
-    reasoning,
-    content,
-    finishReason: 'stop',
-    matchedStop: stop?.text ?? END_TOKEN_ID,
-    hasChoices: script.choices !== 'empty',
-  };
-  const room = request.maxTokens ?? Math.max(0, contextLength - request.promptTokens - RESERVED_TOKENS);
-  const fitting = completionTokens(whole) > room ? endEarly(whole, room, 'length') : whole;
-  const finishReason = script.finishReason ?? fitting.finishReason;
-  const matchedStop = finishReason === 'stop' ? fitting.matchedStop : null;
+  const prompt = promptOf(request, index);
+  const promptTokens = script.promptTokens ?? prompt.tokens;
+  const choice = { ...script, ...choiceScript(script, index) };
+  const whole = say(request, prompt, index, choice);
+  const id = request.ids[index] ?? '';
+  const generation: Generation = { ...whole, index, id, promptTokens };
+  const room = roomFor(request, prompt, contextLength);
+  const fitting = countTokens(generation) > room ? endEarly(generation, room, 'length') : generation;
+  const finishReason = choice.finishReason ?? fitting.finishReason;
+  const matchedStop = isEndedByToken(finishReason) ? fitting.matchedStop : null;
   return {
     ...fitting,
     finishReason,
-    matchedStop: script.matchedStop === undefined ? matchedStop : script.matchedStop,
+    matchedStop: choice.matchedStop === undefined ? matchedStop : choice.matchedStop,
   };
 }
 
-/** The name under which the stub answers, so that its words never pass for a model's. */
-export function stubName(model: string): string {
-  return model.endsWith('-stub') ? model : `${model}-stub`;
+/** The most tokens that a reply to the prompt may have. */
+function roomFor({ maxTokens }: GenerationRequest, prompt: Prompt, contextLength: number): number {
+  return maxTokens ?? Math.max(0, contextLength - prompt.tokens - RESERVED_TOKENS);
 }
 
-export function tokensOf({ reasoning, content }: Generation): Token[] {
-  return [
-    ...(reasoning ?? []).map((text): Token => ({ field: 'reasoning_content', text })),
-    ...(content ?? []).map((text): Token => ({ field: 'content', text })),
-  ];
+/** The prompt that the choice with this index answers. */
+export function promptOf({ prompts, n }: GenerationRequest, index: number): Prompt {
+  return prompts[Math.floor(index / n)] ?? { messages: [], tokens: 0 };
+}
+
+function choiceScript({ choices }: ScriptedReply, index: number): ScriptedChoice {
+  return Array.isArray(choices) ? (choices[index] ?? choices.at(-1) ?? {}) : {};
+}
+
+function say(request: GenerationRequest, prompt: Prompt, index: number, choice: ScriptedChoice): Said {
+  const calls = callsOf(request, prompt, choice);
+  const text = choice.content === undefined ? ownText(request, prompt, index, calls) : choice.content;
+  const stop = text === null ? undefined : firstStop(text, request.stop);
+  return {
+    tokens: [
+      ...textTokens('reasoning', choice.reasoning ?? ''),
+      ...textTokens('content', text?.slice(0, stop?.position) ?? ''),
+      ...calls.flatMap(({ name, arguments: json }, at) => callTokens(name, json, at)),
+    ],
+    hasContent: text !== null,
+    hasReasoning: Boolean(choice.reasoning),
+    finishReason: calls.length > 0 ? 'tool_calls' : 'stop',
+    matchedStop: stop?.text ?? END_TOKEN_ID,
+  };
+}
+
+function callsOf(request: GenerationRequest, prompt: Prompt, choice: ScriptedChoice): Calls {
+  if (choice.toolCalls) return choice.toolCalls;
+  if (!request.tool || choice.content !== undefined) return [];
+  const { name, parameters } = request.tool;
+  return [{ name, arguments: composeArguments(prompt.messages, parameters) }];
+}
+
+function ownText({ schema, n }: GenerationRequest, prompt: Prompt, index: number, calls: Calls): string {
+  if (calls.length > 0) return '';
+  const text = composeReply(prompt.messages, schema);
+  const turn = index % n;
+  // Who asks for several choices wants to see them differ, and JSON cannot be added to.
+  return turn === 0 || schema ? text : `${text} (${turn + 1}/${n})`;
+}
+
+function textTokens(field: 'reasoning' | 'content', text: string): Token[] {
+  return splitTokens(text).map((piece) => ({ field, text: piece }));
+}
+
+function callTokens(name: string, json: string, index: number): Token[] {
+  const call = { id: `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`, index, name };
+  const pieces = splitTokens(json).map((text): Token => ({ field: 'arguments', text, call }));
+  return [{ field: 'call', text: '', call }, ...pieces];
 }
 
 /** Counts as the engines do: the end token is one of the completion's. */
-export function completionTokens({ reasoning, content, finishReason }: Generation): number {
-  return (reasoning?.length ?? 0) + (content?.length ?? 0) + (finishReason === 'stop' ? 1 : 0);
+export function countTokens({ tokens, finishReason }: Generation): number {
+  return tokens.length + (isEndedByToken(finishReason) ? 1 : 0);
+}
+
+export function countReasoning({ tokens }: Generation): number {
+  return tokens.filter(({ field }) => field === 'reasoning').length;
+}
+
+function isEndedByToken(finishReason: string): boolean {
+  return finishReason === 'stop' || finishReason === 'tool_calls';
 }
 
 /** The same generation, ended after its first `count` tokens. */
 export function endEarly(generation: Generation, count: number, finishReason: string): Generation {
-  const reasoning = generation.reasoning?.slice(0, count) ?? null;
-  const content = generation.content?.slice(0, Math.max(0, count - (reasoning?.length ?? 0))) ?? null;
-  return { ...generation, reasoning, content, finishReason, matchedStop: null };
+  const tokens = generation.tokens.slice(0, count);
+  return { ...generation, tokens, finishReason, matchedStop: null };
+}
+
+/** The text of a generation; null where it has none at all. */
+export function contentOf({ tokens, hasContent }: Generation): string | null {
+  return hasContent ? join(tokens, 'content') : null;
+}
+
+export function reasoningOf({ tokens, hasReasoning }: Generation): string | null {
+  return hasReasoning ? join(tokens, 'reasoning') : null;
+}
+
+/** The calls of a generation, with their arguments as far as they were generated. */
+export function toolCallsOf({ tokens }: Generation): (ToolCall & { arguments: string })[] {
+  return tokens
+    .filter((token) => token.field === 'call')
+    .map(({ call }) => {
+      const pieces = tokens.filter((token) => token.field === 'arguments' && token.call === call);
+      return { ...call, arguments: pieces.map(({ text }) => text).join('') };
+    });
+}
+
+function join(tokens: Token[], field: Token['field']): string {
+  let text = '';
+  for (const token of tokens) if (token.field === field) text += token.text;
+  return text;
 }
 
 function firstStop(text: string, stops: string[]): { text: string; position: number } | undefined {

@@ -4,6 +4,11 @@ import { Refusal } from './refusal.js';
 
 const BODY_LIMIT = 16 * 1024 * 1024;
 
+/** The path that a request was sent to, without its query. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?')[0] ?? '';
+}
+
 /** Reads a body to its end even when it is too large: a client that is still sending would not see the refusal. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];

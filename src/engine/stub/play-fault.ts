@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { ChatTurn, Part } from './chat-turn.js';
+import { breakOff } from './break-off.js';
 import type {
   BreakOffFault,
   CutFault,
@@ -7,28 +7,33 @@ import type {
   Fault,
   HugeFault,
   Progress,
-  RawFault,
-  StallFault,
+  RewriteFault,
   StatusFault,
 } from './faults.js';
-import { tokensOf, type Generation } from './generation.js';
+import { playRaw } from './play-raw.js';
 import { Refusal } from './refusal.js';
+import type { Part, Reply } from './speaker.js';
+import { repeatTokens } from './tokens.js';
+import type { Turn } from './turn.js';
 
-const HUGE_PIECE = 'All work and no play. '.repeat(50);
-
-/** Answers a chat request as the script says. */
-export async function playFault(fault: Fault, turn: ChatTurn): Promise<void> {
+/** Answers a request as the script says. */
+export async function playFault(fault: Fault, turn: Turn, contextLength: number): Promise<void> {
   switch (fault.kind) {
     case 'reply':
-      return turn.send(turn.parts(turn.generate(fault)));
+      return turn.sendReply(fault);
+    case 'endless':
+      return turn.sendReply({ ...fault, content: repeatTokens(fault.text, contextLength) });
     case 'delay':
       await turn.exchange.pause(fault.ms);
-      return turn.send(turn.parts(turn.generate(fault)));
+      return turn.sendReply(fault);
     case 'drip':
-      turn.exchange.dripMs = fault.everyMs;
-      return turn.send(turn.parts(turn.generate(fault)));
+      turn.exchange.drip = { bytes: fault.bytes ?? 1, everyMs: fault.everyMs };
+      return turn.sendReply(fault);
     case 'cut':
-      return turn.send(cut(turn.parts(turn.generate(fault)), fault.missing));
+      return turn.send(cut(turn.speaker.reply(fault).parts, fault.missing));
+    case 'rewrite':
+      turn.extraHeaders = fault.headers ?? {};
+      return turn.send(rewrite(turn.speaker.reply(fault).parts, fault.replace));
     case 'status':
       respondStatus(fault, turn);
       return;
@@ -42,66 +47,62 @@ export async function playFault(fault: Fault, turn: ChatTurn): Promise<void> {
       return failInside(fault, turn);
     case 'reset':
     case 'hang-up':
+    case 'half-close':
     case 'stall':
-      return breakOff(fault, turn);
+      if (fault.after !== 'request') await sendUntil(fault, fault.after, turn);
+      return breakOff(turn.exchange, fault.kind);
     case 'huge':
       return sendHuge(fault, turn);
     case 'raw':
-      return sendRaw(fault, turn);
+      return playRaw(fault, turn);
   }
 }
 
-function respondStatus({ status, headers = {}, body }: StatusFault, turn: ChatTurn): void {
+function respondStatus({ status, headers = {}, body }: StatusFault, turn: Turn): void {
   if (typeof body === 'string') turn.exchange.respond(status, headers, body);
-  else turn.respondJson(status, body ?? turn.dialect.errorBody(usualRefusal(status)), headers);
+  else if (body) turn.respondJson(status, body, headers);
+  else turn.respondError(status, usualRefusal(status), headers);
 }
 
-async function failInside(fault: EngineErrorFault, turn: ChatTurn): Promise<void> {
+async function failInside(fault: EngineErrorFault, turn: Turn): Promise<void> {
   const { code = 500, message, afterTokens = 0 } = fault;
   const refusal = usualRefusal(code, message);
-  if (!turn.request.stream) {
-    turn.respondJson(200, turn.dialect.errorBody(refusal));
+  if (!turn.stream) {
+    turn.respondError(200, refusal);
     return;
   }
-  if (afterTokens > 0) await sendTokens(turn, turn.generate(fault), afterTokens);
+  if (afterTokens > 0) await sendTokens(turn, turn.speaker.reply(fault), afterTokens);
   await turn.sendErrorEvent(refusal, afterTokens > 0);
 }
 
-async function breakOff(fault: BreakOffFault | StallFault, turn: ChatTurn): Promise<void> {
-  if (fault.after !== 'request') await sendUntil(fault.after, turn, turn.generate(fault));
-  if (fault.kind === 'reset') await turn.exchange.reset();
-  else if (fault.kind === 'hang-up') await turn.exchange.hangUp();
-  else await turn.exchange.untilGone();
-}
-
 async function sendUntil(
+  fault: BreakOffFault,
   progress: Exclude<Progress, 'request'>,
-  turn: ChatTurn,
-  generation: Generation,
+  turn: Turn,
 ): Promise<void> {
-  const total = tokensOf(generation).length;
-  if (turn.request.stream && progress !== 'headers') {
-    const limits = { role: 0, half: Math.ceil(total / 2), tokens: total };
-    return sendTokens(turn, generation, limits[progress]);
+  const reply = turn.speaker.reply(fault);
+  if (turn.stream && progress !== 'headers') {
+    const limits = { role: 0, half: Math.ceil(reply.tokenCount / 2), tokens: reply.tokenCount };
+    return sendTokens(turn, reply, limits[progress]);
   }
-  for await (const { text } of turn.parts(generation)) {
+  for await (const { text } of reply.parts) {
     turn.begin(text);
     if (progress === 'half' || progress === 'tokens') await turn.exchange.write(firstHalf(text));
     return;
   }
 }
 
-/** Sends a stream's role event and its first tokens, and leaves it open. */
-async function sendTokens(turn: ChatTurn, generation: Generation, limit: number): Promise<void> {
+/** Sends a stream's role events and its first tokens, and leaves it open. */
+async function sendTokens(turn: Turn, { parts }: Reply, limit: number): Promise<void> {
   let sent = 0;
   turn.begin('');
-  for await (const { name, text } of turn.parts(generation)) {
-    if (name === 'finish' || (name === 'delta' && sent++ === limit)) return;
-    await turn.exchange.write(text);
+  for await (const { name, text } of parts) {
+    if (name === 'usage' || name === 'done' || (name === 'delta' && sent++ === limit)) return;
+    if (name !== 'finish') await turn.exchange.write(text);
   }
 }
 
-async function* cut(parts: AsyncIterable<Part>, missing: CutFault['missing']): AsyncGenerator<Part> {
+async function* cut(parts: Reply['parts'], missing: CutFault['missing']): AsyncGenerator<Part> {
   for await (const part of parts) {
     const { name, text } = part;
     if (name === 'whole') yield { name, text: firstHalf(text) };
@@ -109,41 +110,24 @@ async function* cut(parts: AsyncIterable<Part>, missing: CutFault['missing']): A
   }
 }
 
-async function sendHuge({ bytes }: HugeFault, turn: ChatTurn): Promise<void> {
-  const { exchange } = turn;
-  // Not scripted as content, which the request's own max_tokens would cut.
-  const generation = { ...turn.generate({ content: '' }), content: [HUGE_PIECE] };
-  if (turn.request.stream) {
-    const piece = turn.dialect.chunk(generation, turn.request, { content: HUGE_PIECE });
-    const event = `data: ${JSON.stringify(piece)}\n\n`;
-    await sendTokens(turn, generation, 0);
-    await fill(event);
-    for await (const { name, text } of turn.parts(generation)) {
-      if (name === 'finish' || name === 'done') await exchange.write(text);
-    }
-  } else {
-    const [head = '', tail = ''] = JSON.stringify(turn.dialect.completion(generation)).split(HUGE_PIECE);
-    exchange.begin(200, { 'content-type': turn.contentType });
-    await exchange.write(head);
-    await fill(HUGE_PIECE);
-    await exchange.write(tail);
-  }
-  exchange.end();
-
-  async function fill(text: string): Promise<void> {
-    const piece = Buffer.from(text);
-    for (let sent = 0; sent < bytes && !exchange.gone; sent += piece.length) await exchange.write(piece);
+async function* rewrite(parts: Reply['parts'], replace: RewriteFault['replace']): AsyncGenerator<Part> {
+  for await (const { name, text } of parts) {
+    yield {
+      name,
+      text: replace.reduce((rewritten, [from, to]) => rewritten.replaceAll(from, () => to), text),
+    };
   }
 }
 
-async function sendRaw({ body, status = 200, headers }: RawFault, turn: ChatTurn): Promise<void> {
-  turn.exchange.begin(status, { 'content-type': turn.contentType, ...headers });
-  for (const piece of body) {
-    await turn.exchange.write(typeof piece === 'string' ? piece : Buffer.from(piece.base64, 'base64'));
-    // In the same turn of the event loop, Node would send the pieces as one.
-    await turn.exchange.pause(0);
-  }
-  turn.exchange.end();
+async function sendHuge({ bytes }: HugeFault, turn: Turn): Promise<void> {
+  const { exchange } = turn;
+  const { head, piece, tail } = await turn.speaker.hugeReply();
+  exchange.begin(200, { 'content-type': turn.contentType });
+  await exchange.write(head);
+  const filling = Buffer.from(piece);
+  for (let sent = 0; sent < bytes && !exchange.gone; sent += filling.length) await exchange.write(filling);
+  await exchange.write(tail);
+  exchange.end();
 }
 
 function firstHalf(text: string): string {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ChatEndpoint } from './chat-endpoint.js';
 import { isScript } from './faults.js';
 import { parseBody, parseJson, readBody, respond, respondJson } from './http.js';
-import { stubName } from './generation.js';
+import { stubName } from './model-options.js';
 import { Refusal } from './refusal.js';
+import type { Traffic } from './traffic.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -15,26 +15,22 @@ const respondEmpty = (_request: IncomingMessage, response: ServerResponse): void
 };
 
 /** SGLang's routes that need no key. Unlike SGLang's own the health routes generate nothing and answer at once. */
-export function openRoutes(chat: ChatEndpoint): Routes {
+export function openRoutes(traffic: Traffic): Routes {
   return {
     '/health': { GET: respondEmpty },
     '/health_generate': { GET: respondEmpty },
     '/ready': { GET: respondEmpty },
     '/metrics': {
       GET: (_request, response) => {
-        respond(
-          response,
-          200,
-          { 'content-type': 'text/plain' },
-          `sglang:num_running_reqs ${chat.running}.0\n`,
-        );
+        const gauge = `sglang:num_running_reqs ${traffic.sequences}.0\n`;
+        respond(response, 200, { 'content-type': 'text/plain' }, gauge);
       },
     },
   };
 }
 
 /** The rest of SGLang's routes outside `/v1`. */
-export function nativeRoutes(chat: ChatEndpoint, modelName: string): Routes {
+export function nativeRoutes(traffic: Traffic, modelName: string): Routes {
   const name = stubName(modelName);
   return {
     '/': {
@@ -66,8 +62,8 @@ export function nativeRoutes(chat: ChatEndpoint, modelName: string): Routes {
     '/abort_request': {
       POST: async (request, response) => {
         const body = parseBody(await readBody(request), request.headers['content-type']);
-        if (typeof body.rid === 'string') chat.abort(body.rid);
-        else if (body.abort_all === true) chat.abortAll();
+        if (typeof body.rid === 'string') traffic.abort(body.rid);
+        else if (body.abort_all === true) traffic.abortAll();
         respondEmpty(request, response);
       },
     },
@@ -75,22 +71,22 @@ export function nativeRoutes(chat: ChatEndpoint, modelName: string): Routes {
 }
 
 /** The script and the memory of the stub, for tests in other processes. */
-export function controlRoutes(chat: ChatEndpoint): Routes {
+export function controlRoutes(traffic: Traffic): Routes {
   return {
     '/control/script': {
       POST: async (request, response) => {
         const script = parseJson(await readBody(request));
         if (!isScript(script)) throw new Refusal('A script is an array of faults, each with a known kind.');
-        chat.script = script;
+        traffic.script = script;
         respondEmpty(request, response);
       },
     },
     '/control/requests': {
       GET: (_request, response) => {
-        respondJson(response, 200, chat.requests);
+        respondJson(response, 200, traffic.requests);
       },
       DELETE: (request, response) => {
-        chat.requests = [];
+        traffic.requests = [];
         respondEmpty(request, response);
       },
     },

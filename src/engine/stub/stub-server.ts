@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { ChatEndpoint, type ReceivedRequest } from './chat-endpoint.js';
 import type { Dialect } from './dialect.js';
 import type { Fault } from './faults.js';
-import { authorize, respondJson } from './http.js';
-import { openaiDialect } from './openai-dialect.js';
+import { authorize, pathOf, respondJson } from './http.js';
+import { modelRoutes } from './model-routes.js';
+import { openaiDialect } from './openai/dialect.js';
 import { Refusal } from './refusal.js';
 import { controlRoutes, nativeRoutes, openRoutes, type Handler, type Routes } from './routes.js';
-import { sglangDialect } from './sglang-dialect.js';
+import { sglangDialect } from './sglang/dialect.js';
+import { type ReceivedRequest, Traffic } from './traffic.js';
 
 export interface StubOptions {
   /** @default 0 (any free one) */
@@ -36,7 +37,7 @@ export interface StubOptions {
    */
   tokenDelayMs?: number;
   /**
-   * The chat requests held at a time; more are refused as by a full queue.
+   * The requests to the model held at a time; more are refused as by a full queue.
    *
    * @default Infinity
    */
@@ -61,7 +62,7 @@ const KEEP_ALIVE_MS = 5000;
 export class StubServer {
   readonly #options: Required<Omit<StubOptions, 'apiKey'>> & StubOptions;
   readonly #dialect: Dialect;
-  readonly #chat: ChatEndpoint;
+  readonly #traffic: Traffic;
   readonly #openRoutes: Routes;
   readonly #guardedRoutes: Routes;
   readonly #server: Server;
@@ -87,16 +88,15 @@ export class StubServer {
       ...options,
     };
     this.#dialect = DIALECTS[this.#options.dialect];
-    this.#chat = new ChatEndpoint(this.#dialect, this.#options, options.apiKey, () => {
+    this.#traffic = new Traffic(this.#dialect, this.#options, options.apiKey, () => {
       this.#notify();
     });
     const { modelName, contextLength, control } = this.#options;
     const isNative = this.#dialect.hasNativeRoutes;
     this.#openRoutes = {
-      // It asks for the key itself, after it has recorded the request.
-      '/v1/chat/completions': { POST: (request, response) => this.#chat.answer(request, response) },
-      ...(isNative && openRoutes(this.#chat)),
-      ...(control && controlRoutes(this.#chat)),
+      ...modelRoutes(this.#traffic, this.#dialect, this.#options),
+      ...(isNative && openRoutes(this.#traffic)),
+      ...(control && controlRoutes(this.#traffic)),
     };
     this.#guardedRoutes = {
       '/v1/models': {
@@ -104,7 +104,7 @@ export class StubServer {
           respondJson(response, 200, this.#dialect.models(modelName, contextLength));
         },
       },
-      ...(isNative && nativeRoutes(this.#chat, modelName)),
+      ...(isNative && nativeRoutes(this.#traffic, modelName)),
     };
     this.#server = createServer(
       { keepAliveTimeout: KEEP_ALIVE_MS, keepAliveTimeoutBuffer: 0 },
@@ -124,26 +124,26 @@ export class StubServer {
     return `http://${this.#options.host}:${this.port}`;
   }
 
-  /** The chat requests received, the last thousand of them. */
+  /** The requests for chat, completions and embeddings received, the last thousand of them. */
   get requests(): readonly ReceivedRequest[] {
-    return this.#chat.requests;
+    return this.#traffic.requests;
   }
 
-  /** The chat requests that are being answered now. */
+  /** How many of them are being answered now. */
   get running(): number {
-    return this.#chat.running;
+    return this.#traffic.running;
   }
 
   get openSockets(): number {
     return this.#sockets.size;
   }
 
-  /** Queues faults: each chat request that is not refused consumes one, in order. */
+  /** Queues faults: each request to the model that is not refused consumes one, in order. */
   script(...faults: Fault[]): void {
-    this.#chat.script.push(...faults);
+    this.#traffic.script.push(...faults);
   }
 
-  /** Resolves once the condition holds. It is looked at whenever a chat request or a connection comes or goes. */
+  /** Resolves once the condition holds. It is looked at whenever a request to the model or a connection comes or goes. */
   waitFor(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const check = () => {
@@ -160,7 +160,7 @@ export class StubServer {
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    this.#chat.dropAll();
+    this.#traffic.dropAll();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
@@ -187,13 +187,13 @@ export class StubServer {
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(String(error), { status: 500 });
       if (response.headersSent) response.destroy();
-      else respondJson(response, refusal.status, this.#dialect.errorBody(refusal));
+      else respondJson(response, refusal.status, this.#dialect.errorBody(refusal, pathOf(request)));
     }
   }
 
   #route(request: IncomingMessage): Handler {
-    const { url = '', method = '' } = request;
-    const path = url.split('?')[0] ?? '';
+    const { method = '' } = request;
+    const path = pathOf(request);
     const guarded = this.#guardedRoutes[path];
     if (guarded) authorize(request, this.#options.apiKey);
     const methods = guarded ?? this.#openRoutes[path];

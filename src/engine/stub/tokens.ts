@@ -20,6 +20,13 @@ export function splitTokens(text: string): string[] {
   return tokenEnds(text).map((end, index, ends) => text.slice(ends[index - 1] ?? 0, end));
 }
 
+/** Repeats a text until it has at least this many tokens. */
+export function repeatTokens(text: string, count: number): string {
+  let all = text;
+  while (all !== '' && countTokens(all) < count) all += all;
+  return all;
+}
+
 function tokenEnds(text: string): number[] {
   const ends: number[] = [];
   let weight = 0;

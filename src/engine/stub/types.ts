@@ -4,7 +4,7 @@ export interface ChatMessage {
   content: string;
 }
 
-/** The part of JSON Schema that the service's tasks use and the stub can answer to. */
+/** The part of JSON Schema that the stub can answer to. */
 export interface JsonSchema {
   type?: string | string[];
   properties?: Record<string, JsonSchema>;
@@ -19,7 +19,12 @@ export interface JsonSchema {
   exclusiveMaximum?: number;
   enum?: unknown[];
   const?: unknown;
+  minLength?: number;
+  maxLength?: number;
+  format?: string;
   anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  allOf?: JsonSchema[];
   $ref?: string;
   $defs?: Record<string, JsonSchema>;
   description?: string;

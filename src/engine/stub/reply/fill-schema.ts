@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../json.js';
 import type { JsonSchema } from '../types.js';
 import { fillInteger, fillNumber } from './fill-number.js';
+import { fillString } from './fill-string.js';
 
 /** What a value is filled from. */
 interface Source {
@@ -28,8 +29,8 @@ function fill(schema: JsonSchema, suggestion: unknown, name: string, source: Sou
   }
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum.includes(suggestion) ? suggestion : schema.enum[0];
-  if (schema.anyOf !== undefined) {
-    return fill(branchOf(schema.anyOf, depth), suggestion, name, source, depth + 1);
+  if (schema.anyOf !== undefined || schema.oneOf !== undefined || schema.allOf !== undefined) {
+    return fill(combine(schema, source.root, depth), suggestion, name, source, depth + 1);
   }
   switch (typeOf(schema)) {
     case 'object':
@@ -45,13 +46,17 @@ function fill(schema: JsonSchema, suggestion: unknown, name: string, source: Sou
     case 'null':
       return null;
     default:
-      return typeof suggestion === 'string' ? suggestion : source.sample(name);
+      return fillString(schema, typeof suggestion === 'string' ? suggestion : source.sample(name));
   }
 }
 
 function fillObject(schema: JsonSchema, suggestion: unknown, source: Source, depth: number): JsonObject {
   const suggested = isJsonObject(suggestion) ? suggestion : {};
-  const entries = Object.entries(schema.properties ?? {}).map(([name, property]) => {
+  const { properties = {}, required = [], additionalProperties } = schema;
+  const other = isJsonObject(additionalProperties) ? additionalProperties : {};
+  const unnamed = required.filter((name) => !Object.hasOwn(properties, name));
+  const wanted = { ...properties, ...Object.fromEntries(unnamed.map((name) => [name, other])) };
+  const entries = Object.entries(wanted).map(([name, property]) => {
     const value = Object.hasOwn(suggested, name) ? suggested[name] : ownValue(source.known, name);
     return [name, fill(property, value, name, source, depth + 1)];
   });
@@ -83,6 +88,27 @@ function branchOf(branches: JsonSchema[], depth: number): JsonSchema {
   const ending = branches.find(({ $ref, type }) => $ref === undefined && type !== 'object');
   const [first = {}] = branches;
   return depth < SMALL_DEPTH ? first : (ending ?? first);
+}
+
+/** A schema without its combinations: one branch of each choice, and all parts of a whole, become its own. */
+function combine(schema: JsonSchema, root: JsonSchema, depth: number): JsonSchema {
+  const { anyOf, oneOf, allOf = [], ...own } = schema;
+  const branches = [anyOf, oneOf].flatMap((choice) => (choice ? [branchOf(choice, depth)] : []));
+  return [...allOf, ...branches]
+    .map((part) => (part.$ref === undefined ? part : resolve(part.$ref, root)))
+    .reduce(
+      (all, part) => ({
+        ...all,
+        ...part,
+        ...((all.properties ?? part.properties) && {
+          properties: { ...all.properties, ...part.properties },
+        }),
+        ...((all.required ?? part.required) && {
+          required: [...(all.required ?? []), ...(part.required ?? [])],
+        }),
+      }),
+      own,
+    );
 }
 
 function typeOf({ type, properties, items }: JsonSchema): string | undefined {

@@ -1,9 +1,8 @@
-import type { ChatRequest } from './chat-request.js';
-import { isJsonObject, type JsonObject } from './json.js';
-import { Refusal } from './refusal.js';
-import { subschemas } from './subschemas.js';
+import { isJsonObject, type JsonObject } from '../json.js';
+import { Refusal } from '../refusal.js';
+import { subschemas } from '../subschemas.js';
 
-const PARAMETERS = new Set([
+const CHAT_PARAMETERS = new Set([
   'audio',
   'frequency_penalty',
   'logit_bias',
@@ -38,6 +37,29 @@ const PARAMETERS = new Set([
   'web_search_options',
 ]);
 
+const COMPLETION_PARAMETERS = new Set([
+  'best_of',
+  'echo',
+  'frequency_penalty',
+  'logit_bias',
+  'logprobs',
+  'max_tokens',
+  'model',
+  'n',
+  'presence_penalty',
+  'prompt',
+  'seed',
+  'stop',
+  'stream',
+  'stream_options',
+  'suffix',
+  'temperature',
+  'top_p',
+  'user',
+]);
+
+const EMBEDDING_PARAMETERS = new Set(['dimensions', 'encoding_format', 'input', 'model', 'user']);
+
 const SCHEMA_KEYWORDS = new Set([
   '$defs',
   '$ref',
@@ -64,25 +86,40 @@ const SCHEMA_KEYWORDS = new Set([
 
 const REASONING_MODEL = /^(?:gpt-5|o\d)/;
 
+/** What every request names. */
+interface Named {
+  model: string | undefined;
+}
+
 /** Throws what OpenAI says to a newer model's caller who sends fields or schemas that only other engines know. */
-export function checkStrictly(body: JsonObject, request: ChatRequest): void {
-  checkParameters(body);
-  if (request.model === undefined) throw new Refusal('you must provide a model parameter');
-  if (REASONING_MODEL.test(request.model)) checkSamplingIsDefault(body);
+export function checkStrictly(body: JsonObject, request: Named): void {
+  if ('max_tokens' in body) {
+    throw new Refusal(
+      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      { param: 'max_tokens', code: 'unsupported_parameter' },
+    );
+  }
+  const model = checkFields(body, CHAT_PARAMETERS, request);
+  if (REASONING_MODEL.test(model)) checkSamplingIsDefault(body);
   const format = body.response_format;
   if (isJsonObject(format) && format.type === 'json_schema') checkFormat(format.json_schema);
 }
 
-function checkParameters(body: JsonObject): void {
-  for (const name of Object.keys(body)) {
-    if (name === 'max_tokens') {
-      throw new Refusal(
-        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-        { param: name, code: 'unsupported_parameter' },
-      );
-    }
-    if (!PARAMETERS.has(name)) throw new Refusal(`Unrecognized request argument supplied: ${name}`);
-  }
+/** The same for a text completion. */
+export function checkCompletionStrictly(body: JsonObject, request: Named): void {
+  checkFields(body, COMPLETION_PARAMETERS, request);
+}
+
+/** The same for embeddings. */
+export function checkEmbeddingStrictly(body: JsonObject, request: Named): void {
+  checkFields(body, EMBEDDING_PARAMETERS, request);
+}
+
+function checkFields(body: JsonObject, known: Set<string>, { model }: Named): string {
+  const stranger = Object.keys(body).find((name) => !known.has(name));
+  if (stranger !== undefined) throw new Refusal(`Unrecognized request argument supplied: ${stranger}`);
+  if (model === undefined) throw new Refusal('you must provide a model parameter');
+  return model;
 }
 
 function checkSamplingIsDefault(body: JsonObject): void {
