@@ -140,7 +140,7 @@ describe('how an engine is asked', () => {
 
     const asked = firstOnWire(service.stub);
     expect(asked.stream).toBe(stream);
-    expect(asked.stream_options).toEqual(stream && { include_usage: true });
+    expect(asked.stream_options).toEqual(stream && { include_usage: true, continuous_usage_stats: true });
   });
 });
 

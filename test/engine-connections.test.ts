@@ -17,12 +17,12 @@ describe('an engine that is let go', () => {
     'sees the connection of $what closed',
     async ({ route, script }) => {
       const service = await startService(SHORT_TIMES);
-      service.stub.script(script);
+      service.stub.script(script, script);
 
       await service.fail(route.path, route.body);
 
       await service.stub.waitFor(() => service.stub.running === 0);
-      expect(service.stub.requests).toMatchObject([{ clientLeft: true }]);
+      expect(service.stub.requests.every(({ clientLeft }) => clientLeft)).toBe(true);
     },
   );
 

@@ -122,15 +122,15 @@ const BOTH: readonly FaultCase[] = [
     code: 'ENGINE_REPLY_CUT',
     asked: 2,
   },
+];
+
+const WHOLE_ONLY: readonly FaultCase[] = [
   {
     fault: 'a reply of 400 MB',
     script: { kind: 'huge', bytes: 400_000_000 },
     code: 'ENGINE_REPLY_TOO_LARGE',
     asked: 1,
   },
-];
-
-const WHOLE_ONLY: readonly FaultCase[] = [
   {
     fault: 'half of a body',
     script: { kind: 'cut', missing: 'both' },
@@ -212,11 +212,25 @@ const STREAMED_ONLY: readonly FaultCase[] = [
     code: 'ENGINE_BAD_RESPONSE',
     asked: 2,
   },
+  {
+    fault: 'more bytes than a reply may have, none of them text',
+    script: { kind: 'raw', body: [{ repeat: ': nothing\n\n', times: 100_000 }] },
+    code: 'ENGINE_REPLY_TOO_LARGE',
+    asked: 1,
+    settings: { engineMaxReplyBytes: 1_000_000 },
+  },
+  {
+    fault: 'text without end, each time',
+    script: { kind: 'huge', bytes: 400_000_000 },
+    code: 'STRUCTURED_OUTPUT_INVALID',
+    asked: 3,
+  },
   ...(['request', 'headers', 'role', 'half'] as const).map((after): FaultCase => ({
     fault: `a stall after ${after}`,
     script: { kind: 'stall', after },
     code: 'ENGINE_STALLED',
-    asked: 1,
+    // One that has begun is tried once more; one that never begins would only be waited for again.
+    asked: after === 'half' ? 2 : 1,
     settings: SHORT_TIMES,
   })),
 ];
@@ -357,12 +371,15 @@ describe('the deadline', () => {
 });
 
 describe('a reply of 400 MB', () => {
-  it.each([WHOLE, STREAMED])('of $path is never held in memory', async (route) => {
+  it.each([
+    { ...WHOLE, code: 'ENGINE_REPLY_TOO_LARGE' },
+    { ...STREAMED, code: 'STRUCTURED_OUTPUT_INVALID' },
+  ] as const)('of $path is never held in memory', async ({ code, ...route }) => {
     const service = await startService();
-    service.stub.script({ kind: 'huge', bytes: 400_000_000 });
+    service.stub.script(...times(3, { kind: 'huge', bytes: 400_000_000 }));
     const before = process.memoryUsage().rss;
 
-    await failsWith(service, route, 'ENGINE_REPLY_TOO_LARGE');
+    await failsWith(service, route, code);
 
     expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
   });

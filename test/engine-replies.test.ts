@@ -5,6 +5,8 @@ import { EngineFault } from '../src/engine/engine-fault.js';
 import { EngineService } from '../src/engine/engine.service.js';
 import { faultOf, type ReadReply, readWhole } from '../src/engine/read-reply.js';
 import { ReplyGuard } from '../src/engine/reply-guard.js';
+import { Tally } from '../src/engine/tally.js';
+import type { Fault } from '../src/engine/stub/faults.js';
 import { NO_THINKING_SAMPLING } from '../src/tasks/define-task.js';
 import { CHAT } from './support/engine-questions.js';
 import { startService } from './support/service.js';
@@ -48,7 +50,7 @@ describe('a completion of any shape', () => {
 
   function readOrFault(body: unknown, guard: ReplyGuard): ReadReply | EngineFault {
     try {
-      return readWhole(body, dialects.sglang);
+      return readWhole(JSON.stringify(body), dialects.sglang, new Tally());
     } catch (thrown) {
       return faultOf(thrown, dialects.sglang, guard);
     }
@@ -99,20 +101,30 @@ describe('a stream', () => {
         thinking: false,
         delivery: 'stream',
       },
-      { deadlineAt: inAMinute(), signal: new AbortController().signal, onTry: () => undefined },
+      {
+        deadlineAt: inAMinute(),
+        signal: new AbortController().signal,
+        onTry: () => undefined,
+        onTokens: () => undefined,
+      },
     );
 
     expect(reply.firstTokenMs).toBeGreaterThan(90);
   });
 
-  it('is not whole because its text quotes [DONE]', () => {
-    const guard = anyGuard();
-    // The guard keeps the last 16 bytes between two pieces: they begin with the quotation here.
-    guard.arrived(Buffer.from('data: {"choices":[{"delta":{"content":"data: [DONE]"}}]'));
-    guard.arrived(Buffer.from('}\n\n'));
-    guard.close();
+  it('is not whole because its text quotes [DONE]', async () => {
+    const service = await startService();
+    const last = JSON.stringify({ choices: [{ delta: { content: 'data: [DONE]' }, finish_reason: 'stop' }] });
+    service.stub.script(...Array<Fault>(2).fill({ kind: 'raw', body: [`data: ${last}\n\n`] }));
 
-    expect(guard.sawDone).toBe(false);
+    expect(await service.fail(CHAT.path, CHAT.body)).toMatchObject({ body: { code: 'ENGINE_REPLY_CUT' } });
+  });
+
+  it('is whole though its connection breaks behind [DONE]', async () => {
+    const service = await startService();
+    service.stub.script({ kind: 'raw', body: [STREAM, 'data: {'] });
+
+    expect(await service.post(CHAT.path, CHAT.body)).toMatchObject({ status: 200, body: { content: REPLY } });
   });
 
   function base64(byte: number): { base64: string } {

@@ -1,13 +1,17 @@
 import type { Pool } from 'undici';
 import type { Dialect } from './dialects/dialect.js';
 import { EngineClient } from './engine-client.js';
-import { openPool, type PoolOptions, poolFetch } from './pool-fetch.js';
+import { openPool, type PoolOptions, poolFetch, sendTo, type WireResponse } from './pool-fetch.js';
+import type { ReplyGuard } from './reply-guard.js';
 
 /** Whether an engine takes calls, by the last thing that was seen of it. */
 export type AddressState = 'unknown' | 'up' | 'down';
 
 /** Milliseconds that a health check may take. */
 const CHECK_TIMEOUT_MS = 3000;
+
+/** Milliseconds that an engine may take to end a request; a frozen one never answers. */
+const ABORT_TIMEOUT_MS = 2000;
 
 /** Bytes of a list of models that are read at the most. */
 const MAX_LIST_BYTES = 1_048_576;
@@ -30,7 +34,8 @@ export class EngineAddress {
   readonly #pool: Pool;
   readonly #healthPath: string | undefined;
   readonly #basePath: string;
-  readonly #headers: Record<string, string>;
+  readonly #apiKey: string | undefined;
+  readonly #abortPath: string | undefined;
 
   constructor(
     /** Base address without `/v1`. */
@@ -40,8 +45,9 @@ export class EngineAddress {
   ) {
     this.#pool = openPool(url, options);
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
-    this.#headers = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {};
+    this.#apiKey = options.apiKey;
     this.#healthPath = dialect.healthPath;
+    this.#abortPath = dialect.abortPath;
     this.client = new EngineClient({
       baseURL: `${url}/v1`,
       apiKey: 'sent by poolFetch',
@@ -76,6 +82,44 @@ export class EngineAddress {
     }
   }
 
+  /**
+   * Posts a request as it is.
+   * @throws EngineFault where no response came
+   */
+  post(path: string, body: object, guard: ReplyGuard): Promise<WireResponse> {
+    return sendTo(this.#pool, {
+      path: this.#basePath + path,
+      body: JSON.stringify(body),
+      apiKey: this.#apiKey,
+      signal: guard.signal,
+      guard,
+    });
+  }
+
+  /** Whether the engine can be told to end a request. */
+  get canAbort(): boolean {
+    return this.#abortPath !== undefined;
+  }
+
+  /**
+   * Tells the engine to end a request, where it has a way to be told: some look only now and then whether a caller
+   * of a whole reply is still there. Never fails; closing the connection stays the first means.
+   */
+  async abort(requestId: string): Promise<void> {
+    if (this.#abortPath === undefined) return;
+    try {
+      const { bytes } = await sendTo(this.#pool, {
+        path: this.#basePath + this.#abortPath,
+        body: JSON.stringify({ rid: requestId }),
+        apiKey: this.#apiKey,
+        signal: AbortSignal.timeout(ABORT_TIMEOUT_MS),
+      });
+      for await (const _ of bytes);
+    } catch {
+      // The engine is gone, and its work with it.
+    }
+  }
+
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
@@ -100,7 +144,7 @@ export class EngineAddress {
     const { statusCode, body } = await this.#pool.request({
       path: this.#basePath + path,
       method: 'GET',
-      headers: this.#headers,
+      headers: this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {},
       signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
     });
     if (statusCode === 200) await read(body);

@@ -1,4 +1,5 @@
 import { type ErrorCode, ServiceError } from '../common/errors.js';
+import type { RunawayReason } from './watchdog.js';
 
 /** Everything that can go wrong between the service and an engine. */
 export type FaultKind =
@@ -14,6 +15,7 @@ export type FaultKind =
   | 'bad-response'
   | 'too-large'
   | 'cut'
+  | 'runaway'
   | 'first-token-timeout'
   | 'stalled'
   | 'deadline'
@@ -75,18 +77,23 @@ const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
     detail: 'The reply grew over the bound and was broken off.',
   },
   cut: { code: 'ENGINE_REPLY_CUT', retry: true, detail: 'The reply ended before it was whole.' },
+  runaway: {
+    code: 'ENGINE_REPLY_RUNAWAY',
+    retry: true,
+    detail: 'The model repeated itself without end and was broken off.',
+  },
   'first-token-timeout': {
     code: 'ENGINE_STALLED',
     retry: false,
     detail: 'The engine sent no first token in time.',
   },
-  stalled: { code: 'ENGINE_STALLED', retry: false, detail: 'The engine stopped in the middle of its reply.' },
+  stalled: { code: 'ENGINE_STALLED', retry: true, detail: 'The engine stopped in the middle of its reply.' },
   deadline: {
     code: 'DEADLINE_EXCEEDED',
     retry: false,
     detail: 'The call’s time was up before the engine had answered.',
   },
-  cancelled: { code: 'CANCELLED', retry: false, detail: 'The caller left.' },
+  cancelled: { code: 'CANCELLED', retry: false, detail: 'The caller left or cancelled the call.' },
 };
 
 /** What is known about a fault besides its kind. */
@@ -95,6 +102,8 @@ export interface FaultFacts {
   readonly seen?: string;
   /** What the engine said. For the log with LOG_PROMPTS only: it can hold file paths, keys and the candidate's words. */
   readonly said?: string;
+  /** Why the watchdog broke a stream off. */
+  readonly runaway?: RunawayReason;
   /** How long the engine asks to wait. */
   readonly retryAfterMs?: number;
   /** Tokens of the prompt by the engine's own count. */
@@ -111,6 +120,11 @@ export class EngineFault extends Error {
     readonly facts: FaultFacts = {},
   ) {
     super(kind, { cause: facts.cause });
+  }
+
+  /** The catalogue's sentence about it. */
+  get detail(): string {
+    return FAULTS[this.kind].detail;
   }
 
   get retryable(): boolean {

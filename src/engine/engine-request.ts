@@ -1,3 +1,5 @@
+import type { RunawayReason } from './watchdog.js';
+
 /** One message of a conversation, as every engine takes it. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -35,6 +37,8 @@ export interface EngineRequest {
   readonly samplingDefaults: Required<Omit<Sampling, 'seed' | 'stop'>>;
   readonly maxTokens: number;
   readonly thinking: boolean;
+  /** Tokens of thinking, of those in `maxTokens`, after which the watchdog breaks a stream off. @default maxTokens */
+  readonly reasoningTokens?: number | undefined;
   /** Whether the engine sends its reply as a stream of tokens or as a whole. */
   readonly delivery: 'stream' | 'whole';
 }
@@ -46,8 +50,10 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs. */
-export type Finish = 'stop' | 'stop-string' | 'length' | 'abort' | 'other';
+/**
+ * How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs, `runaway` is the watchdog's word.
+ */
+export type Finish = 'stop' | 'stop-string' | 'length' | 'abort' | 'runaway' | 'other';
 
 /** What an engine answered, in no engine's dialect. */
 export interface EngineReply {
@@ -55,6 +61,8 @@ export interface EngineReply {
   /** Text that the engine's reasoning parser set apart. */
   readonly reasoning: string;
   readonly finish: Finish;
+  /** Why the watchdog broke the reply off, where it did. */
+  readonly runaway?: RunawayReason;
   readonly usage: Usage;
   /** The model that answered, by its own word. */
   readonly model: string;

@@ -6,10 +6,14 @@ import type { Dialect } from './dialects/dialect.js';
 import { dialects } from './dialects/index.js';
 import { EngineAddress } from './engine-address.js';
 import { EngineFault } from './engine-fault.js';
+import { askOnce } from './ask-once.js';
+import type { CallBudget, ReplyListener } from './call-budget.js';
 import type { EngineReply, EngineRequest } from './engine-request.js';
-import { faultOf, readStream, readWhole, type ReadReply } from './read-reply.js';
-import { ReplyGuard } from './reply-guard.js';
+import { faultOf } from './read-reply.js';
+import type { RelayRequest } from './relay-request.js';
+import { relayOnce, type RelayedReply } from './relayed-reply.js';
 import { StubProcess } from './stub-process.js';
+import { Try } from './try.js';
 
 /** How often engines are looked at. */
 const CHECK_EVERY_MS = 5000;
@@ -30,14 +34,12 @@ const MAX_ROOM_CHANGES = 2;
 /** The fewest tokens of room with which asking again makes sense. */
 const MIN_ROOM = 16;
 
-/** What one call may still use, and what was learnt while it ran. */
-export interface CallBudget {
-  /** `performance.now()` at which the call's time is up. */
-  readonly deadlineAt: number;
-  /** Aborted when the caller leaves. */
-  readonly signal: AbortSignal;
-  /** Called before the engine is asked, once per try. */
-  onTry(): void;
+/** What a request says about its own repetition. */
+interface RetryRules {
+  /** Whether what was said so far may be taken back. */
+  readonly mayRepeat?: (reason: string) => boolean;
+  /** Takes the tokens that the context has left; says whether that makes another try worth while. */
+  readonly makeRoom?: (room: number) => boolean;
 }
 
 /** State of an engine, for health. */
@@ -57,6 +59,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   readonly dialect: Dialect;
   readonly #logger = new Logger('Engine');
   #addresses: readonly EngineAddress[] = [];
+  #embeddings: EngineAddress | undefined;
   #stub: StubProcess | undefined;
   #checks: NodeJS.Timeout | undefined;
   #checking: Promise<void> = Promise.resolve();
@@ -72,22 +75,26 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       this.#stub = await StubProcess.start(settings);
       urls = [this.#stub.url];
     }
+    const options = {
+      connections: settings.engineConnections,
+      connectTimeoutMs: settings.connectTimeout * 1000,
+      timeoutMs: Math.ceil(settings.requestTimeout * 1000),
+    };
     this.#addresses = urls.map(
-      (url) =>
-        new EngineAddress(url, this.dialect, {
-          connections: settings.engineConnections,
-          connectTimeoutMs: settings.connectTimeout * 1000,
-          timeoutMs: Math.ceil(settings.requestTimeout * 1000),
-          apiKey: settings.engineKey,
-        }),
+      (url) => new EngineAddress(url, this.dialect, { ...options, apiKey: settings.engineKey }),
     );
+    if (settings.embeddingUrl !== undefined) {
+      const own = { ...options, apiKey: settings.embeddingApiKey };
+      this.#embeddings = new EngineAddress(settings.embeddingUrl, dialects.openai, own);
+    }
     await this.checkNow();
     this.#checks = setInterval(() => void this.checkNow(), CHECK_EVERY_MS).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.#checks);
-    await Promise.all(this.#addresses.map((address) => address.close()));
+    const addresses = this.#embeddings ? [...this.#addresses, this.#embeddings] : this.#addresses;
+    await Promise.all(addresses.map((address) => address.close()));
     await this.#stub?.stop();
   }
 
@@ -122,37 +129,87 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     return `The engine does not serve MODEL_NAME (${modelName}); it serves ${served.join(', ')}.`;
   }
 
+  /** Every model that is served, with the context that its engine reports. */
+  models(): { readonly id: string; readonly contextTokens: number | undefined }[] {
+    const served = this.#addresses.flatMap(({ models, contextTokens }) =>
+      models.map((id) => [id, { id, contextTokens }] as const),
+    );
+    return [...new Map(served).values()];
+  }
+
+  /** @throws ServiceError MODEL_NOT_FOUND, by the engines' lists and without asking anybody */
+  #serving(model: string): readonly EngineAddress[] {
+    const serving = this.#addresses.filter((address) => this.#serves(address, model));
+    if (serving.length > 0) return serving;
+    const served = this.models().map(({ id }) => id);
+    throw new ServiceError('MODEL_NOT_FOUND', `The engine serves ${served.join(', ')}.`);
+  }
+
   /**
-   * Asks an engine and reads its whole reply.
+   * Asks an engine and reads its reply to the end.
+   * @param listener hears of a streamed reply while it is made
    * @throws ServiceError for everything that can go wrong
    */
-  async ask(request: EngineRequest, budget: CallBudget): Promise<EngineReply> {
-    if (!this.#addresses.some((address) => this.#serves(address, request.model))) {
-      const served = new Set(this.#addresses.flatMap(({ models }) => models));
-      throw new ServiceError('MODEL_NOT_FOUND', `The engine serves ${[...served].join(', ')}.`);
-    }
+  async ask(request: EngineRequest, budget: CallBudget, listener?: ReplyListener): Promise<EngineReply> {
     let { maxTokens } = request;
+    const reply = await this.#withRetries(
+      { addresses: this.#serving(request.model), streams: request.delivery === 'stream' },
+      budget,
+      (one) => askOnce(one, { ...request, maxTokens }, this.dialect, listener),
+      {
+        mayRepeat: (reason) => listener?.mayRepeat(reason) ?? true,
+        makeRoom: (room) => {
+          if (room >= maxTokens) return false;
+          maxTokens = room;
+          return true;
+        },
+      },
+    );
+    return { ...reply, model: reply.model || request.model, maxTokens };
+  }
+
+  /**
+   * Passes a request of OpenAI's own API on. A stream is returned once its first event is there, so that what goes
+   * wrong before it is an error like any other.
+   * @throws ServiceError for everything that can go wrong
+   */
+  async relay(request: RelayRequest, budget: CallBudget): Promise<RelayedReply> {
+    const { model = this.settings.modelName, stream: streams = false } = request.body;
+    const addresses = request.path === '/v1/embeddings' ? this.#embedding() : this.#serving(model);
+    return this.#withRetries({ addresses, streams }, budget, (one) =>
+      relayOnce(one, request, this.dialect, (thrown) => this.#faultOf(one, thrown)),
+    );
+  }
+
+  /** Tries at one engine and, where that may help, at another or once more. */
+  async #withRetries<T>(
+    { addresses, streams }: { readonly addresses: readonly EngineAddress[]; readonly streams: boolean },
+    budget: CallBudget,
+    run: (one: Try) => Promise<T>,
+    { mayRepeat, makeRoom }: RetryRules = {},
+  ): Promise<T> {
     let roomChanges = 0;
-    let failed: EngineAddress | undefined;
+    let isRepeated = false;
     for (;;) {
-      const address = this.#pick(request.model, failed);
+      const address = pick(addresses, budget.failedAt);
       try {
-        const reply = await this.#try(address, { ...request, maxTokens }, budget);
-        return { ...reply, model: reply.model || request.model, maxTokens };
+        return await this.#try(address, streams, budget, run);
       } catch (thrown) {
         const fault = thrown as EngineFault;
         const room = roomIn(fault, address);
-        if (room !== undefined && room < maxTokens && roomChanges++ < MAX_ROOM_CHANGES) {
-          maxTokens = room;
+        if (room !== undefined && roomChanges < MAX_ROOM_CHANGES && makeRoom?.(room)) {
+          roomChanges++;
           continue;
         }
-        const next = this.#pick(request.model, address);
+        const next = pick(addresses, address.url);
         const elsewhere = next !== address && next.state === 'up';
         const wait = waitBefore(fault, elsewhere);
-        const last =
-          failed !== undefined || wait === undefined || performance.now() + wait >= budget.deadlineAt;
-        if (last) throw fault.toServiceError(address.contextTokens);
-        failed = address;
+        const last = isRepeated || wait === undefined || performance.now() + wait >= budget.deadlineAt;
+        budget.failedAt = address.url;
+        if (last || mayRepeat?.(fault.detail) === false) {
+          throw fault.toServiceError(address.contextTokens);
+        }
+        isRepeated = true;
         await delay(wait, undefined, { signal: budget.signal }).catch(() => {
           throw new EngineFault('cancelled').toServiceError();
         });
@@ -160,65 +217,54 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  async #try(address: EngineAddress, request: EngineRequest, budget: CallBudget): Promise<ReadReply> {
-    const { settings, dialect } = this;
-    const requestId = crypto.randomUUID().replaceAll('-', '');
-    const streams = request.delivery === 'stream';
-    const guard = new ReplyGuard(
-      {
-        deadlineAt: budget.deadlineAt,
-        maxBytes: settings.engineMaxReplyBytes,
-        ...(streams && {
-          firstTokenMs: settings.firstTokenTimeout * 1000,
-          stallMs: settings.stallTimeout * 1000,
-        }),
-      },
-      budget.signal,
-    );
+  /** @throws EngineFault */
+  async #try<T>(
+    address: EngineAddress,
+    streams: boolean,
+    budget: CallBudget,
+    run: (one: Try) => Promise<T>,
+  ): Promise<T> {
+    const { firstTokenTimeout, stallTimeout, engineMaxReplyBytes } = this.settings;
+    requireCaller(budget);
+    budget.onTry();
+    const one = new Try(address, budget, {
+      deadlineAt: budget.deadlineAt,
+      maxBytes: engineMaxReplyBytes,
+      ...(streams && { firstTokenMs: firstTokenTimeout * 1000, stallMs: stallTimeout * 1000 }),
+    });
     try {
-      guard.check();
-      budget.onTry();
-      const askedAt = performance.now();
-      const body = dialect.body(request, requestId) as Parameters<
-        typeof address.client.chat.completions.create
-      >[0];
-      const answer: unknown = await address.client.chat.completions.create(body, {
-        signal: guard.signal,
-        fetchOptions: { guard } as object,
-      });
-      const reply = streams
-        ? await readStream(answer as AsyncIterable<unknown>, dialect, guard, askedAt)
-        : readWhole(answer, dialect);
-      if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
+      const result = await run(one);
       this.#answered(address);
-      return reply;
+      if (one.goesOn) return result;
+      requireCaller(budget);
+      one.succeed();
+      return result;
     } catch (thrown) {
-      const fault = faultOf(thrown, dialect, guard);
-      if (fault.kind === 'unreachable') this.#lost(address);
-      this.#logger.debug({
-        message: 'engine fault',
-        engine: address.url,
-        engine_request: requestId,
-        kind: fault.kind,
-        seen: fault.facts.seen,
-        ...(settings.logPrompts && { said: fault.facts.said }),
-      });
-      throw fault;
+      throw this.#faultOf(one, thrown);
     } finally {
-      guard.close();
+      if (!one.goesOn) one.close();
     }
   }
 
-  /** The first healthy engine other than the one that just failed, else the best that is left. */
-  #pick(model: string, failed: EngineAddress | undefined): EngineAddress {
-    const rank = { up: 0, unknown: 1, down: 2 };
-    const serving = this.#addresses.filter((address) => this.#serves(address, model));
-    const [first] = serving.toSorted((a, b) => {
-      const afterFailure = Number(a === failed) - Number(b === failed);
-      return rank[a.state] - rank[b.state] || afterFailure;
+  #faultOf({ address, guard, id }: Try, thrown: unknown): EngineFault {
+    const fault = faultOf(thrown, this.dialect, guard);
+    if (fault.kind === 'unreachable') this.#lost(address);
+    this.#logger.debug({
+      message: 'engine fault',
+      engine: address.url,
+      engine_request: id,
+      kind: fault.kind,
+      seen: fault.facts.seen,
+      ...(this.settings.logPrompts && { said: fault.facts.said }),
     });
-    if (!first) throw new Error('EngineService is used before it is initialised');
-    return first;
+    return fault;
+  }
+
+  /** @throws ServiceError NOT_CONFIGURED */
+  #embedding(): readonly EngineAddress[] {
+    if (this.#embeddings) return [this.#embeddings];
+    if (this.settings.engineKind === 'stub') return this.#addresses;
+    throw new ServiceError('NOT_CONFIGURED', 'No server for embeddings is named.');
   }
 
   #answered(address: EngineAddress): void {
@@ -272,6 +318,23 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   #serves({ models }: EngineAddress, model: string): boolean {
     return this.settings.engineKind === 'stub' || models.length === 0 || models.includes(model);
   }
+}
+
+/** A whole reply can come just because the engine was told that the caller had left. */
+function requireCaller({ signal }: CallBudget): void {
+  if (signal.aborted) throw new EngineFault('cancelled');
+}
+
+const RANK = { up: 0, unknown: 1, down: 2 } as const;
+
+/** The first healthy engine other than the one that just failed, else the best that is left. */
+function pick(addresses: readonly EngineAddress[], failedAt: string | undefined): EngineAddress {
+  const [first] = addresses.toSorted((a, b) => {
+    const afterFailure = Number(a.url === failedAt) - Number(b.url === failedAt);
+    return RANK[a.state] - RANK[b.state] || afterFailure;
+  });
+  if (!first) throw new Error('EngineService is used before it is initialised');
+  return first;
 }
 
 /** How many tokens the context has left for an answer, where that is what the engine complained of. */

@@ -25,6 +25,54 @@ export function openPool(address: string, { connections, connectTimeoutMs }: Poo
   });
 }
 
+/** What an engine sent back, its body still to be read. */
+export interface WireResponse {
+  readonly status: number;
+  readonly headers: WireHeaders;
+  /** Every piece has gone by the guard. */
+  readonly bytes: AsyncIterable<Buffer>;
+}
+
+/** One request to an engine. */
+interface WireRequest {
+  readonly path: string;
+  readonly method?: 'GET' | 'POST';
+  readonly body?: string | undefined;
+  readonly apiKey?: string | undefined;
+  readonly signal?: AbortSignal | null | undefined;
+  readonly guard?: ReplyGuard | undefined;
+}
+
+/**
+ * Sends a request. It follows no redirect, and sends no header but those written here.
+ * @throws EngineFault where no response came
+ */
+export async function sendTo(
+  pool: Pool,
+  { path, method = 'POST', body, apiKey, signal, guard }: WireRequest,
+): Promise<WireResponse> {
+  const response = await pool
+    .request({
+      path,
+      method,
+      headers: {
+        accept: 'application/json, text/event-stream',
+        'content-type': 'application/json',
+        'user-agent': 'llm-service',
+        ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+      },
+      body: body ?? null,
+      signal: signal ?? null,
+    })
+    .catch((error: unknown) => Promise.reject(faultOfWire(error)));
+  const bytes = response.body as AsyncIterable<Buffer>;
+  return {
+    status: response.statusCode,
+    headers: new WireHeaders(response.headers),
+    bytes: guard ? guarded(bytes, guard) : bytes,
+  };
+}
+
 /** The key under which a call hands its guard through the client library to {@link poolFetch}. */
 interface GuardedInit extends RequestInit {
   readonly guard?: ReplyGuard;
@@ -32,59 +80,45 @@ interface GuardedInit extends RequestInit {
 
 /**
  * A `fetch` for the openai package with what it needs and no more, at less than half the CPU of the global one.
- * It follows no redirect, hands every byte to the call's guard, and sends none of the headers that the package
- * would take from the shell (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, …): only what is written here.
+ * What the package would take from the shell (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, …) goes nowhere.
  */
 export function poolFetch(pool: Pool, { apiKey }: PoolOptions): typeof fetch {
-  return async (input, init: GuardedInit = {}) => {
-    const { guard, method, body, signal } = init;
+  return async (input, { guard, method, body, signal }: GuardedInit = {}) => {
     const url = new URL(input);
-    const {
-      statusCode,
-      headers,
-      body: bytes,
-    } = await pool
-      .request({
-        path: url.pathname + url.search,
-        method: method ?? 'GET',
-        headers: {
-          accept: 'application/json, text/event-stream',
-          'content-type': 'application/json',
-          'user-agent': 'llm-service',
-          ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-        },
-        body: (body as string | undefined) ?? null,
-        signal: signal ?? null,
-      })
-      // Here, because the package makes an error of its own of it, which need not have the code.
-      .catch((error: unknown) => Promise.reject(faultOfWire(error)));
-
-    const stream = bytes as AsyncIterable<Buffer>;
+    const { status, headers, bytes } = await sendTo(pool, {
+      path: url.pathname + url.search,
+      method: method as 'GET' | 'POST',
+      body: body as string | undefined,
+      apiKey,
+      signal,
+      guard,
+    });
     const response: LeanResponse = {
-      ok: statusCode >= 200 && statusCode < 300,
-      status: statusCode,
+      ok: status >= 200 && status < 300,
+      status,
       statusText: '',
       url: url.href,
-      headers: new LeanHeaders(headers),
-      body: guarded(stream, guard),
-      text: () => readText(stream, guard),
+      headers,
+      body: bytes,
+      text: () => readText(bytes),
     };
     return response as unknown as Response;
   };
 }
 
 /** The part of a `Response` that the openai package reads. */
-interface LeanResponse {
+export interface LeanResponse {
   readonly ok: boolean;
   readonly status: number;
   readonly statusText: string;
   readonly url: string;
-  readonly headers: LeanHeaders;
+  readonly headers: WireHeaders;
   readonly body: AsyncIterable<Buffer>;
   text(): Promise<string>;
 }
 
-class LeanHeaders {
+/** Response headers in the two ways in which the openai package reads them. */
+class WireHeaders {
   constructor(private readonly values: Record<string, string | string[] | undefined>) {}
 
   get(name: string): string | null {
@@ -97,23 +131,18 @@ class LeanHeaders {
   }
 }
 
-async function* guarded(
-  stream: AsyncIterable<Buffer>,
-  guard: ReplyGuard | undefined,
-): AsyncGenerator<Buffer> {
+async function* guarded(stream: AsyncIterable<Buffer>, guard: ReplyGuard): AsyncGenerator<Buffer> {
   for await (const chunk of stream) {
-    guard?.arrived(chunk);
+    guard.arrived(chunk);
     yield chunk;
   }
 }
 
-async function readText(stream: AsyncIterable<Buffer>, guard: ReplyGuard | undefined): Promise<string> {
+/** Reads a body to its end. */
+export async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const chunk of stream) {
-    guard?.arrived(chunk);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts).toString('utf8');
+  for await (const chunk of stream) parts.push(chunk);
+  return parts.length === 1 && parts[0] ? parts[0].toString('utf8') : Buffer.concat(parts).toString('utf8');
 }
 
 const UNREACHABLE = new Set([

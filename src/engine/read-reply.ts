@@ -1,40 +1,36 @@
 import { APIError } from 'openai';
-import type { Dialect, EndedChoice, EngineError } from './dialects/dialect.js';
+import type { ReplyListener } from './call-budget.js';
+import type { Dialect, EndedChoice } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
-import type { EngineReply, Usage } from './engine-request.js';
+import type { EngineReply } from './engine-request.js';
+import { DONE, EventReader } from './event-reader.js';
 import { faultOfWire } from './pool-fetch.js';
 import type { ReplyGuard } from './reply-guard.js';
-
-/** A message or delta: SGLang says reasoning_content, vLLM reasoning. */
-interface WireText {
-  readonly content?: string | null;
-  readonly reasoning_content?: string | null;
-  readonly reasoning?: string | null;
-}
-
-/** A completion or a chunk of one, as far as it is read. Nothing about it is taken for granted. */
-interface WireBody {
-  readonly model?: unknown;
-  readonly choices?: readonly (EndedChoice & { readonly message?: WireText; readonly delta?: WireText })[];
-  readonly usage?: Partial<Usage> | null;
-  readonly error?: unknown;
-  readonly object?: unknown;
-}
+import type { Tally } from './tally.js';
+import type { RunawayReason, Watchdog } from './watchdog.js';
+import {
+  choiceOf,
+  engineError,
+  type HeaderSource,
+  parseBody,
+  reasoningTokensOf,
+  textOf,
+  usageOf,
+} from './wire-body.js';
 
 /** What is read of a reply, before the request's own facts are added. */
 export type ReadReply = Omit<EngineReply, 'maxTokens'>;
 
-const NO_USAGE: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+/** Reads a reply that came as a whole, and what it cost. */
+export function readWhole(text: string, dialect: Dialect, tally: Tally): ReadReply {
+  const reply = replyOf(text, dialect);
+  tally.count(reply.usage);
+  return reply;
+}
 
-/** Reads a reply that came as a whole. */
-export function readWhole(body: unknown, dialect: Dialect): ReadReply {
-  if (typeof body !== 'object' || body === null) {
-    throw new EngineFault('bad-response', {
-      seen: 'no JSON object',
-      ...(typeof body === 'string' && { said: body.slice(0, 500) }),
-    });
-  }
-  const completion = body as WireBody;
+/** What a whole reply says. */
+export function replyOf(text: string, dialect: Dialect): ReadReply {
+  const completion = parseBody(text);
   const choice = choiceOf(completion, dialect);
   if (!choice) throw new EngineFault('bad-response', { seen: 'no choices' });
   const { content, reasoning } = textOf(choice.message);
@@ -47,56 +43,114 @@ export function readWhole(body: unknown, dialect: Dialect): ReadReply {
   };
 }
 
-/**
- * Reads a streamed reply to its end. The client library ends a cut stream like a whole one, so a finish reason and
- * the closing `[DONE]` are asked for here.
- * @param askedAt `performance.now()` of the request; the headers may come as late as the first token
- */
-export async function readStream(
-  chunks: AsyncIterable<unknown>,
-  dialect: Dialect,
-  guard: ReplyGuard,
-  askedAt: number,
-): Promise<ReadReply> {
-  let firstTokenMs: number | undefined;
-  let content = '';
-  let reasoning = '';
-  let ended: EndedChoice | undefined;
-  let usage = NO_USAGE;
-  let model = '';
-  let isEventStream = false;
+/** What reading a stream needs besides its bytes. */
+export interface StreamReading {
+  readonly dialect: Dialect;
+  readonly guard: ReplyGuard;
+  readonly watchdog: Watchdog;
+  readonly tally: Tally;
+  /** `performance.now()` of the request; the headers may come as late as the first token. */
+  readonly askedAt: number;
+  /** Hears of the reply while it is made. */
+  readonly listener?: Pick<ReplyListener, 'onText'> | undefined;
+}
 
-  for await (const chunk of chunks) {
-    guard.check();
-    isEventStream = true;
-    const event = chunk as WireBody;
-    const choice = choiceOf(event, dialect);
-    if (typeof event.model === 'string') model = event.model;
-    if (event.usage) usage = usageOf(event.usage);
-    if (!choice) continue;
-    const text = textOf(choice.delta);
-    if (text.content || text.reasoning) {
-      firstTokenMs ??= performance.now() - askedAt;
-      guard.started();
+/**
+ * Reads a streamed reply to its end. A stream that is cut can look like one that is whole, so both a finish reason and
+ * the closing `[DONE]` are asked for.
+ */
+export async function readStream(bytes: AsyncIterable<Buffer>, reading: StreamReading): Promise<ReadReply> {
+  const stream = new StreamedReply(reading);
+  const events = new EventReader();
+  try {
+    for await (const chunk of bytes) {
+      for (const data of events.read(chunk)) {
+        reading.guard.check();
+        stream.take(data);
+        if (stream.isRunaway) {
+          reading.guard.end();
+          return stream.reply();
+        }
+      }
     }
-    content += text.content;
-    reasoning += text.reasoning;
-    if (choice.finish_reason) ended = choice;
+  } catch (error) {
+    // What happens to the connection behind the last word does not matter.
+    if (!stream.isWhole) throw error;
+  }
+  if (!stream.isWhole) reading.guard.check();
+  return stream.reply();
+}
+
+/** A reply while it arrives. */
+class StreamedReply {
+  #content = '';
+  #reasoning = '';
+  #model = '';
+  #firstTokenMs: number | undefined;
+  #ended: EndedChoice | undefined;
+  #runaway: RunawayReason | undefined;
+  #hasEvents = false;
+  #done = false;
+
+  constructor(private readonly reading: StreamReading) {}
+
+  get isWhole(): boolean {
+    return this.#done && this.#ended !== undefined;
   }
 
-  guard.check();
-  // The client library skips lines that are no events: a web page looks like a stream without any.
-  if (!isEventStream) throw new EngineFault('bad-response', { seen: 'no events' });
-  if (!ended || !guard.sawDone)
-    throw new EngineFault('cut', { seen: ended ? 'no [DONE]' : 'no finish_reason' });
-  return {
-    content,
-    reasoning,
-    finish: dialect.finishOf(ended),
-    usage,
-    model,
-    ...(firstTokenMs !== undefined && { firstTokenMs }),
-  };
+  get isRunaway(): boolean {
+    return this.#runaway !== undefined;
+  }
+
+  take(data: string): void {
+    if (this.#done) return;
+    this.#hasEvents = true;
+    if (data === DONE) {
+      this.#done = true;
+      return;
+    }
+    const { dialect, tally } = this.reading;
+    const event = parseBody(data);
+    const choice = choiceOf(event, dialect);
+    if (typeof event.model === 'string') this.#model = event.model;
+    if (event.usage) tally.count(usageOf(event.usage));
+    if (!choice) return;
+    this.#text(textOf(choice.delta), reasoningTokensOf(event.usage));
+    if (choice.finish_reason) this.#ended = choice;
+  }
+
+  /** @throws EngineFault where the stream ended too early */
+  reply(): ReadReply {
+    const common = {
+      content: this.#content,
+      reasoning: this.#reasoning,
+      usage: this.reading.tally.usage,
+      model: this.#model,
+      ...(this.#firstTokenMs !== undefined && { firstTokenMs: this.#firstTokenMs }),
+    };
+    if (this.#runaway) return { ...common, finish: 'runaway', runaway: this.#runaway };
+    if (!this.#hasEvents) throw new EngineFault('bad-response', { seen: 'no events' });
+    if (!this.#ended) throw new EngineFault('cut', { seen: 'no finish_reason' });
+    if (!this.#done) throw new EngineFault('cut', { seen: 'no [DONE]' });
+    return { ...common, finish: this.reading.dialect.finishOf(this.#ended) };
+  }
+
+  #text({ content, reasoning }: { content: string; reasoning: string }, reasoningTokens?: number): void {
+    const { guard, watchdog, tally, askedAt, listener } = this.reading;
+    if (!content && !reasoning) return;
+    this.#firstTokenMs ??= performance.now() - askedAt;
+    guard.started();
+    tally.piece();
+    if (reasoning) {
+      this.#reasoning += reasoning;
+      this.#runaway ??= watchdog.reasoning(reasoning, reasoningTokens);
+    }
+    if (content) {
+      this.#content += content;
+      this.#runaway ??= watchdog.content(content);
+      if (!this.#runaway) listener?.onText(content);
+    }
+  }
 }
 
 /** Makes a fault of whatever asking or reading threw. */
@@ -112,64 +166,5 @@ export function faultOf(thrown: unknown, dialect: Dialect, guard: ReplyGuard): E
       engineError(thrown.error, thrown.status as number, thrown.headers as HeaderSource),
     );
   }
-  if (thrown instanceof APIError && thrown.error) return dialect.faultOf(engineError(thrown.error));
-  if (thrown instanceof SyntaxError) return new EngineFault('bad-response', { said: thrown.message });
   return faultOfWire(thrown);
-}
-
-/** The first choice, or nothing in a chunk that has none (usage); an error inside a 200 is thrown. */
-function choiceOf(
-  body: WireBody,
-  dialect: Dialect,
-): (EndedChoice & { message?: WireText; delta?: WireText }) | undefined {
-  if (Array.isArray(body.choices)) return (body.choices as NonNullable<WireBody['choices']>)[0];
-  if (body.error !== undefined || body.object === 'error')
-    throw dialect.faultOf(engineError(body.error ?? body));
-  throw new EngineFault('bad-response', { seen: 'neither choices nor an error' });
-}
-
-function textOf(text: WireText | undefined): { content: string; reasoning: string } {
-  const reasoning = text?.reasoning_content ?? text?.reasoning;
-  return {
-    content: typeof text?.content === 'string' ? text.content : '',
-    reasoning: typeof reasoning === 'string' ? reasoning : '',
-  };
-}
-
-function usageOf(usage: Partial<Usage> | null | undefined): Usage {
-  const prompt_tokens = countOf(usage?.prompt_tokens);
-  const completion_tokens = countOf(usage?.completion_tokens);
-  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
-}
-
-function countOf(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
-}
-
-type HeaderSource = { get(name: string): string | null } | undefined;
-
-/** Finds message and code in the four shapes that errors come in: flat, nested, a string, FastAPI's detail. */
-function engineError(error: unknown, status?: number, headers?: HeaderSource): EngineError {
-  const outer = (typeof error === 'object' && error !== null ? error : { message: error }) as Record<
-    string,
-    unknown
-  >;
-  const nested = outer.error;
-  const body = (typeof nested === 'object' && nested !== null ? nested : outer) as Record<string, unknown>;
-  const message = body.message ?? body.detail ?? nested ?? '';
-  const code = Number(body.code);
-  const retryAfterMs = retryAfter(headers?.get('retry-after'));
-  return {
-    status: status ?? (code >= 400 && code < 600 ? code : 500),
-    message: typeof message === 'string' ? message : JSON.stringify(message),
-    ...(typeof body.param === 'string' && { param: body.param }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  };
-}
-
-/** Retry-After in milliseconds: seconds or an HTTP date. */
-function retryAfter(value: string | null | undefined): number | undefined {
-  if (!value) return undefined;
-  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

@@ -27,9 +27,7 @@ export class ReplyGuard {
   #bytes = 0;
   #lastSign = performance.now();
   #started = false;
-  /** The end of what arrived, where `[DONE]` may have been torn. What comes first begins a line. */
-  #tail = '\n';
-  #done = false;
+  #paused = false;
 
   constructor(
     private readonly bounds: ReplyBounds,
@@ -47,11 +45,6 @@ export class ReplyGuard {
     return this.#abort.signal;
   }
 
-  /** Whether the stream's closing `[DONE]` went over the wire; the client library does not tell. */
-  get sawDone(): boolean {
-    return this.#done;
-  }
-
   /** Throws when a bound was passed. */
   check(): void {
     if (!this.#fault) this.#look();
@@ -63,12 +56,7 @@ export class ReplyGuard {
     this.#bytes += chunk.length;
     if (this.#bytes > this.bounds.maxBytes) this.fail('too-large');
     this.check();
-    if (this.bounds.stallMs === undefined) return;
     if (this.#started) this.#lastSign = performance.now();
-    const text = this.#tail + chunk.toString('latin1');
-    // A raw line break cannot stand inside JSON, so this is never a quotation.
-    if (/[\r\n]data: ?\[DONE\]/.test(text)) this.#done = true;
-    this.#tail = text.slice(-16);
   }
 
   /** Takes note of the first token: from here on silence is a stall. */
@@ -76,11 +64,29 @@ export class ReplyGuard {
     if (this.#started) return;
     this.#started = true;
     this.#lastSign = performance.now();
+    // The timer still waits for a first token; a stall may be due before.
+    clearTimeout(this.#timer);
+    this.#watch();
+  }
+
+  /** Silence does not count from now on: nobody reads. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#lastSign = performance.now();
   }
 
   /** Aborts with a fault; the first one counts. */
   fail(kind: FaultKind): void {
     this.#fault ??= new EngineFault(kind);
+    this.end();
+  }
+
+  /** Ends the request without a fault: what has come is enough. */
+  end(): void {
     this.#abort.abort();
     this.close();
   }
@@ -95,7 +101,8 @@ export class ReplyGuard {
   #nextBound(): { at: number; kind: FaultKind } {
     const { deadlineAt, firstTokenMs, stallMs } = this.bounds;
     const limit = this.#started ? stallMs : firstTokenMs;
-    const silentAt = limit === undefined ? Infinity : this.#lastSign + limit;
+    const from = this.#paused ? performance.now() : this.#lastSign;
+    const silentAt = limit === undefined ? Infinity : from + limit;
     return silentAt < deadlineAt
       ? { at: silentAt, kind: this.#started ? 'stalled' : 'first-token-timeout' }
       : { at: deadlineAt, kind: 'deadline' };

@@ -24,7 +24,7 @@ const SECRETS = ['/opt/engine/server.py', 'sk-engine-1234', 'EXPLAIN ANALYZE'];
 export const SAID = `File "${SECRETS.join(' ')}"`;
 
 /** Long enough for a busy machine's ordinary reply, short enough to wait for. */
-export const SHORT_TIMES = { firstTokenTimeout: 0.4, stallTimeout: 0.4, requestTimeout: 0.8 };
+export const SHORT_TIMES = { firstTokenTimeout: 0.4, stallTimeout: 0.4, requestTimeout: 2 };
 
 /** A number of tries that all meet the same fault. */
 export function times(count: number, fault: Fault): Fault[] {

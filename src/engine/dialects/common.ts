@@ -1,16 +1,30 @@
 import { EngineFault, type FaultFacts } from '../engine-fault.js';
 import type { EngineRequest, Finish } from '../engine-request.js';
+import type { RelayBody } from '../relay-request.js';
 import type { EndedChoice, EngineError } from './dialect.js';
 
+/** Engines of our own count tokens with every event, so that a call that is broken off is counted too. */
+const CONTINUOUS_USAGE = { include_usage: true, continuous_usage_stats: true };
+
 /** What every dialect's body begins with. */
-export function sharedBody({ model, messages, delivery, sampling }: EngineRequest): object {
+export function sharedBody(
+  { model, messages, delivery, sampling }: EngineRequest,
+  streamOptions: object = CONTINUOUS_USAGE,
+): object {
   return {
     model,
     messages,
     ...(sampling.stop && { stop: sampling.stop }),
     ...(sampling.seed !== undefined && { seed: sampling.seed }),
-    ...(delivery === 'stream' && { stream: true, stream_options: { include_usage: true } }),
+    ...(delivery === 'stream' && { stream: true, stream_options: streamOptions }),
   };
+}
+
+/** What every dialect passes on of a relayed body; the service itself always wants to know what a stream cost. */
+export function relayedBody(body: RelayBody): object {
+  return body.stream === true
+    ? { ...body, stream_options: { ...body.stream_options, include_usage: true } }
+    : body;
 }
 
 /** All sampling fields, explicitly: engines take what is missing from the model's generation_config.json. */

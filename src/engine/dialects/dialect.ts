@@ -1,5 +1,6 @@
 import type { EngineFault } from '../engine-fault.js';
 import type { EngineRequest, Finish } from '../engine-request.js';
+import type { RelayBody } from '../relay-request.js';
 
 /** The error object of an engine's reply, however it was wrapped. */
 export interface EngineError {
@@ -25,8 +26,12 @@ export interface Dialect {
   readonly provider: 'sglang' | 'vllm' | 'openai' | 'stub';
   /** Path of the cheapest check that an engine takes calls; none where there is no such thing. */
   readonly healthPath?: string;
+  /** Path that ends a running request by the id that it was given; none where closing its connection is all there is. */
+  readonly abortPath?: string;
   /** The request's body. */
   body(request: EngineRequest, requestId: string): object;
+  /** The body of a request of OpenAI's own API, passed on with what this engine needs besides. */
+  relayed(body: RelayBody, requestId: string): object;
   /** How a reply ended. */
   finishOf(choice: EndedChoice): Finish;
   /** What an error of the engine means. */

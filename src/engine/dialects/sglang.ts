@@ -1,10 +1,12 @@
 import { EngineFault } from '../engine-fault.js';
+import type { RelayBody } from '../relay-request.js';
 import {
   contextFacts,
   explicitSampling,
   faultByStatus,
   finishOf,
   numberIn,
+  relayedBody,
   responseFormat,
   sharedBody,
 } from './common.js';
@@ -14,6 +16,7 @@ import type { Dialect, EngineError } from './dialect.js';
 export const sglang: Dialect = {
   provider: 'sglang',
   healthPath: '/ready',
+  abortPath: '/abort_request',
 
   body: (request, requestId) => ({
     ...sharedBody(request),
@@ -26,6 +29,12 @@ export const sglang: Dialect = {
     // Its reasoning parser looks for think marks anywhere in the text, even with thinking off: a reply that
     // quotes one would come back with no content, or torn in two.
     ...(!request.thinking && { separate_reasoning: false }),
+  }),
+
+  relayed: (body, requestId) => ({
+    ...relayedBody(body),
+    rid: requestId,
+    ...(isThinkingOff(body) && { separate_reasoning: false }),
   }),
 
   finishOf,
@@ -49,3 +58,7 @@ export const sglang: Dialect = {
     return faultByStatus(error);
   },
 };
+
+function isThinkingOff({ chat_template_kwargs: template, reasoning_effort: effort }: RelayBody): boolean {
+  return template?.enable_thinking === false || effort === 'none';
+}

@@ -5,6 +5,7 @@ import {
   faultByStatus,
   finishOf,
   numberIn,
+  relayedBody,
   responseFormat,
   sharedBody,
 } from './common.js';
@@ -23,6 +24,8 @@ export const vllm: Dialect = {
     request_id: requestId,
     chat_template_kwargs: { enable_thinking: request.thinking },
   }),
+
+  relayed: (body, requestId) => ({ ...relayedBody(body), request_id: requestId }),
 
   finishOf,
 

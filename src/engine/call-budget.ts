@@ -1,0 +1,23 @@
+import type { Usage } from './engine-request.js';
+
+/** What one call may still use, over all that is asked for it, and who hears of its tries. */
+export interface CallBudget {
+  /** `performance.now()` at which the call's time is up. */
+  readonly deadlineAt: number;
+  /** Aborted when the caller leaves. */
+  readonly signal: AbortSignal;
+  /** Address of the engine that failed this call last: another one is asked first from then on. */
+  failedAt?: string;
+  /** Called before the engine is asked, once per try. */
+  onTry(): void;
+  /** Called once per try when it is over, however it ended, with the tokens that it cost as far as they are known. */
+  onTokens(usage: Usage, outcome: 'answered' | 'failed'): void;
+}
+
+/** Who hears of a reply while it is made. */
+export interface ReplyListener {
+  /** Takes each piece of a streamed reply's content as it comes. */
+  onText(piece: string): void;
+  /** Asked before a try is repeated: whether what was said so far may be taken back. */
+  mayRepeat(reason: string): boolean;
+}

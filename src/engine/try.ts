@@ -1,0 +1,53 @@
+import type { CallBudget } from './call-budget.js';
+import type { EngineAddress } from './engine-address.js';
+import { Farewell } from './farewell.js';
+import { type ReplyBounds, ReplyGuard } from './reply-guard.js';
+import { Tally } from './tally.js';
+
+/** One try at one engine: its id there, its bounds, what it costs. */
+export class Try {
+  /** By this id the engine knows the request. Fresh for every try: a live one twice is an error. */
+  readonly id = crypto.randomUUID().replaceAll('-', '');
+  readonly guard: ReplyGuard;
+  readonly tally = new Tally();
+  /** `performance.now()` of the request. */
+  readonly askedAt = performance.now();
+  readonly #farewell: Farewell | undefined;
+  #outcome: 'answered' | 'failed' = 'failed';
+  #goesOn = false;
+
+  constructor(
+    readonly address: EngineAddress,
+    private readonly budget: CallBudget,
+    bounds: ReplyBounds,
+  ) {
+    const streams = bounds.stallMs !== undefined;
+    if (!streams && address.canAbort) {
+      this.#farewell = new Farewell(budget.signal, () => address.abort(this.id));
+    }
+    this.guard = new ReplyGuard(bounds, this.#farewell?.signal ?? budget.signal);
+  }
+
+  /** Whether a stream outlives the function that opened it, and closes the try when it ends. */
+  get goesOn(): boolean {
+    return this.#goesOn;
+  }
+
+  keepOpen(): void {
+    this.#goesOn = true;
+  }
+
+  /** Says that the reply was read to its end. */
+  succeed(): void {
+    this.#outcome = 'answered';
+  }
+
+  /** Ends the try, however it went; to be called once. */
+  close(): void {
+    this.guard.close();
+    this.#farewell?.close();
+    // Closing the connection does not stop every engine at once.
+    if (this.guard.signal.aborted) void this.address.abort(this.id);
+    this.budget.onTokens(this.tally.usage, this.#outcome);
+  }
+}
