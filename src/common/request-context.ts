@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from './errors.js';
+import { EventStream, type StreamOptions } from './event-stream.js';
 
 /** What a key may do: ask the model, look at what runs, change anything. */
 export type Scope = 'inference' | 'read' | 'admin';
@@ -26,6 +27,9 @@ export interface CallFacts {
   timing: { queue: number; engine: number; total: number };
 }
 
+/** Why the work on a request ended before its reply was written. */
+export type LeavingReason = 'disconnected' | 'cancelled' | 'too slow';
+
 /** What is known about the HTTP request that is being answered. */
 export class RequestContext {
   /** `performance.now()` at arrival. */
@@ -33,25 +37,55 @@ export class RequestContext {
   caller: Caller | undefined;
   /** Set by the pipeline once a call exists; its facts go out as headers, with errors too. */
   call: CallFacts | undefined;
-  #left: AbortController | undefined;
+  readonly #left = new AbortController();
+  #leftBecause: LeavingReason | undefined;
+  #watchesResponse = false;
 
   constructor(
     readonly requestId: string,
+    private readonly request: FastifyRequest,
     private readonly reply: FastifyReply,
   ) {}
 
-  /** Aborted when the caller leaves before the reply is written. */
+  /** Aborted when the caller leaves before the reply is written, or when the call is cancelled. */
   get signal(): AbortSignal {
-    if (!this.#left) {
-      const left = new AbortController();
+    if (!this.#watchesResponse) {
+      this.#watchesResponse = true;
       const response = this.reply.raw;
-      response.once('close', () => {
-        if (!response.writableFinished) left.abort();
-      });
-      if (response.destroyed) left.abort();
-      this.#left = left;
+      const onClose = (): void => {
+        if (!response.writableFinished) this.leave('disconnected');
+      };
+      response.once('close', onClose);
+      if (response.destroyed) onClose();
     }
     return this.#left.signal;
+  }
+
+  /** Why nobody waits for the answer any more. */
+  get leftBecause(): LeavingReason | undefined {
+    return this.#leftBecause;
+  }
+
+  /** Ends the work on this request; the first reason counts. */
+  leave(reason: LeavingReason): void {
+    this.#leftBecause ??= reason;
+    this.#left.abort();
+  }
+
+  /** Whether the caller's Accept header asks for a stream of events. */
+  get acceptsEvents(): boolean {
+    return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(this.request.headers.accept ?? '');
+  }
+
+  /** Takes the reply out of the framework's hands: from here on it is a stream of events. */
+  openStream(options: StreamOptions): EventStream {
+    const stream = new EventStream(this.reply.raw, options, () => {
+      this.leave('too slow');
+    });
+    this.reply.hijack();
+    const { callId, provider } = this.call ?? {};
+    stream.open({ ...this.reply.getHeaders(), 'x-call-id': callId, 'x-provider': provider });
+    return stream;
   }
 }
 
@@ -84,7 +118,7 @@ export function registerRequestContext(server: FastifyInstance): void {
   server.decorateRequest('ctx', null as unknown as RequestContext);
 
   server.addHook('onRequest', (request, reply, done) => {
-    request.ctx = new RequestContext(requestIdOf(request.headers['x-request-id']), reply);
+    request.ctx = new RequestContext(requestIdOf(request.headers['x-request-id']), request, reply);
     reply.header('x-request-id', request.ctx.requestId);
     reply.header('x-content-type-options', 'nosniff');
     done(

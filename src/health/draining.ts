@@ -7,6 +7,9 @@ import { Settings } from '../config/settings.js';
 /** Seconds after which a caller may come back while the service goes away. */
 const RETRY_AFTER_SECONDS = 5;
 
+/** Routes that a service that is going away still answers, besides the open ones. */
+const GOES_ON: ReadonlySet<string> = new Set(['/metrics', '/api/calls/:id/cancel']);
+
 /** How often idle connections are closed while running calls finish. */
 const SWEEP_MS = 50;
 
@@ -33,8 +36,12 @@ export class Draining implements BeforeApplicationShutdown {
   attach(server: FastifyInstance): void {
     this.#server = server;
     server.addHook('onRequest', (request, reply, done) => {
-      // Health goes on telling what happens; everything else would start work that nobody waits for.
-      if (this.#active && request.routeOptions.config.access !== 'open') {
+      // What tells or ends something goes on; everything else would start work that nobody waits for.
+      if (
+        this.#active &&
+        !GOES_ON.has(request.routeOptions.url ?? '') &&
+        request.routeOptions.config.access !== 'open'
+      ) {
         done(
           new ServiceError('SHUTTING_DOWN', 'The service was told to stop and takes no new calls.', {
             retryAfterSeconds: RETRY_AFTER_SECONDS,

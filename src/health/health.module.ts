@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
+import { CallsModule } from '../calls/calls.module.js';
 import { EngineModule } from '../engine/engine.module.js';
-import { TasksModule } from '../tasks/tasks.module.js';
+
 import { Draining } from './draining.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 @Module({
-  imports: [EngineModule, TasksModule],
+  imports: [EngineModule, CallsModule],
   controllers: [HealthController],
   providers: [HealthService, Draining],
 })

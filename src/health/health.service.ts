@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
 import { VERSION } from '../common/version.js';
+import { ReplyCounters } from '../calls/reply-counters.js';
 import { Draining } from './draining.js';
 import { Settings } from '../config/settings.js';
 import { EngineService } from '../engine/engine.service.js';
-import { ReplyCounters } from '../tasks/reply-counters.js';
 import type { HealthDto, ReadyDto } from './health.dto.js';
 
 @Injectable()
