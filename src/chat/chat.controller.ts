@@ -17,7 +17,10 @@ export class ChatController {
   @Post('completions')
   @HttpCode(200)
   @Requires('inference')
-  complete(@Body() request: ChatRequestDto, @Context() context: RequestContext): Promise<ChatReplyDto> {
+  complete(
+    @Body() request: ChatRequestDto,
+    @Context() context: RequestContext,
+  ): Promise<ChatReplyDto | undefined> {
     return this.service.complete(request, context);
   }
 }

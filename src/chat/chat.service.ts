@@ -12,8 +12,8 @@ const chatTask: Task = { name: 'chat', lane: 'interactive', delivery: 'stream', 
 export class ChatService {
   constructor(private readonly runner: TaskRunner) {}
 
-  complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto> {
+  complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto | undefined> {
     const messages = request.messages.map(({ role, content }) => ({ role, content }));
-    return this.runner.runText(chatTask, messages, toCallOptions(request), context);
+    return this.runner.runText(chatTask, messages, toCallOptions(request, context), context);
   }
 }

@@ -48,6 +48,12 @@ const catalogue = {
     remedy:
       'Leave model out or ask for a served one; the operator sets MODEL_NAME to the name in the engine’s /v1/models.',
   },
+  CALL_NOT_FOUND: {
+    status: 404,
+    title: 'No such running call',
+    remedy:
+      'Take X-Call-Id from the reply’s headers, or the X-Request-Id that you sent, and the key that made the call.',
+  },
   METHOD_NOT_ALLOWED: {
     status: 405,
     title: 'The route has no such method',
@@ -81,13 +87,19 @@ const catalogue = {
   },
   CANCELLED: {
     status: 499,
-    title: 'The caller left before the answer',
-    remedy: 'Nothing: the engine’s work was ended. Seen in logs only.',
+    title: 'The call was cancelled',
+    remedy:
+      'Nothing: the engine’s work was ended. Seen in logs, and by a caller whose call another request cancelled.',
   },
   INTERNAL_ERROR: {
     status: 500,
     title: 'A fault in the service itself',
     remedy: 'Look for the request_id in the service’s log and report it with the stack found there.',
+  },
+  NOT_CONFIGURED: {
+    status: 501,
+    title: 'The service is not set up for this route',
+    remedy: 'Set EMBEDDING_URL to a server that answers /v1/embeddings.',
   },
   STRUCTURED_OUTPUT_INVALID: {
     status: 502,
@@ -104,6 +116,12 @@ const catalogue = {
     status: 502,
     title: 'The engine’s reply was cut',
     remedy: 'Ask again; if it persists, read the engine’s log: it may be crashing or being restarted.',
+  },
+  ENGINE_REPLY_RUNAWAY: {
+    status: 502,
+    title: 'The model’s reply went on without end',
+    remedy:
+      'Ask again; if it persists, start the engine with the flags of docs/engines.md and look at the sampling fields that you send.',
   },
   ENGINE_REPLY_TOO_LARGE: {
     status: 502,
@@ -228,6 +246,8 @@ export interface Problem {
   readonly detail: string;
   readonly remedy: string;
   readonly request_id: string;
+  /** Seconds after which asking again makes sense; the header Retry-After, for those who get no headers. */
+  readonly retry_after?: number;
   readonly errors?: readonly FieldError[];
   readonly attempts?: readonly AttemptReport[];
 }
@@ -238,7 +258,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 /** Builds the body of an error reply. */
 export function toProblem(error: ServiceError, requestId: string): Problem {
   const { status, title, remedy } = ERRORS[error.code];
-  const { errors, attempts } = error.extras;
+  const { errors, attempts, retryAfterSeconds } = error.extras;
   return {
     type: `urn:llm-service:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
     title,
@@ -247,6 +267,7 @@ export function toProblem(error: ServiceError, requestId: string): Problem {
     detail: error.message,
     remedy,
     request_id: requestId,
+    ...(retryAfterSeconds !== undefined && { retry_after: Math.ceil(retryAfterSeconds) }),
     ...(errors && { errors }),
     ...(attempts && { attempts }),
   };

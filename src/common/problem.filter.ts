@@ -1,12 +1,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isOpenAiRoute, toOpenAiError } from './openai-error.js';
 import { type ErrorCode, PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
 
 /** Turns whatever was thrown into problem+json. What is not meant for callers stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly logger = new Logger('Http');
-
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -17,6 +16,15 @@ export class ProblemFilter implements ExceptionFilter {
     if (retryAfterSeconds !== undefined) reply.header('retry-after', Math.ceil(retryAfterSeconds));
     if (headers) reply.headers(headers);
     if (error.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
+    if (isOpenAiRoute(request.url)) {
+      const { status, headers: own, body } = toOpenAiError(error);
+      void reply
+        .status(status)
+        .headers(own)
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(body));
+      return;
+    }
     void reply
       .status(error.status)
       .type(PROBLEM_TYPE)
@@ -24,14 +32,22 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private translate(thrown: unknown, request: FastifyRequest): ServiceError {
-    if (thrown instanceof HttpException) return fromHttpException(thrown, request);
-    this.logger.error({
-      message: 'unexpected fault',
-      request_id: request.ctx.requestId,
-      stack: thrown instanceof Error ? thrown.stack : String(thrown),
-    });
-    return new ServiceError('INTERNAL_ERROR', 'Something failed that should not; the log has the details.');
+    return thrown instanceof HttpException
+      ? fromHttpException(thrown, request)
+      : unexpectedFault(thrown, request.ctx.requestId);
   }
+}
+
+const logger = new Logger('Http');
+
+/** Writes what nobody foresaw into the log, and makes of it the error that a caller may see. */
+export function unexpectedFault(thrown: unknown, requestId: string): ServiceError {
+  logger.error({
+    message: 'unexpected fault',
+    request_id: requestId,
+    stack: thrown instanceof Error ? thrown.stack : String(thrown),
+  });
+  return new ServiceError('INTERNAL_ERROR', 'Something failed that should not; the log has the details.');
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {

@@ -68,6 +68,9 @@ export const host: Reader<string> = (value) => {
 export const urls: Reader<readonly string[]> = (value) =>
   value.split(',').map((part) => baseUrl(part.trim()));
 
+/** One base address; a trailing `/v1` is taken off. */
+export const url: Reader<string> = (value) => baseUrl(value.trim());
+
 function baseUrl(value: string): string {
   const url = URL.parse(value);
   if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\//i.test(value)) {

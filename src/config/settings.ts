@@ -10,6 +10,7 @@ import {
   seconds,
   text,
   token,
+  url,
   urls,
 } from './readers.js';
 import { FromEnv } from './variable.js';
@@ -123,6 +124,23 @@ export class Settings {
   })
   openaiApiKey: string | undefined;
 
+  @FromEnv({
+    section: ENGINE,
+    about:
+      'Address of a server for POST /v1/embeddings, without /v1. Unset: embeddings are answered with 501, or by the built-in stub where that is the engine.',
+    read: url,
+    example: 'http://gpu-2:30001',
+  })
+  embeddingUrl: string | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'Key that the server for embeddings expects.',
+    read: token,
+    secret: true,
+  })
+  embeddingApiKey: string | undefined;
+
   @FromEnv({ section: ENGINE, about: 'Connections to one engine at the most.', read: integer(1, 10_000) })
   engineConnections = 256;
 
@@ -172,6 +190,27 @@ export class Settings {
   })
   engineMaxReplyBytes = 16_777_216;
 
+  @FromEnv({
+    section: LIMITS,
+    about: 'Bytes of a stream that may wait for a caller who reads slowly; with more he is cut.',
+    read: integer(16_384, 67_108_864),
+  })
+  streamBufferBytes = 1_048_576;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds without an event after which a stream sends a comment, so that proxies keep it open.',
+    read: seconds,
+  })
+  streamPing = 10;
+
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds that a stream under /v1 waits for a caller who does not read, before he is cut.',
+    read: seconds,
+  })
+  slowReaderTimeout = 30;
+
   @FromEnv({ section: SERVER, about: 'Address that the service listens on.', read: host })
   appHost = '0.0.0.0';
 
@@ -206,6 +245,13 @@ export class Settings {
     read: oneOf('on', 'off'),
   })
   auth: 'on' | 'off' = 'on';
+
+  @FromEnv({
+    section: ACCESS,
+    about: 'true lets everybody read GET /metrics, which holds no names but those of models and tasks.',
+    read: flag,
+  })
+  metricsOpen = false;
 
   @FromEnv({
     section: LOGGING,

@@ -17,7 +17,10 @@ export class FeedbackController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(feedbackSchema) })
-  judge(@Body() request: FeedbackRequestDto, @Context() context: RequestContext): Promise<Feedback> {
+  judge(
+    @Body() request: FeedbackRequestDto,
+    @Context() context: RequestContext,
+  ): Promise<Feedback | undefined> {
     return this.service.judge(request, context);
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { toCallOptions } from '../tasks/call-options.dto.js';
+import { toStructuredOptions } from '../tasks/prompts.dto.js';
 import { TaskRunner } from '../tasks/task-runner.js';
 import type { FeedbackRequestDto } from './feedback.dto.js';
 import { type Feedback, feedbackTask } from './feedback.task.js';
@@ -9,9 +9,9 @@ import { type Feedback, feedbackTask } from './feedback.task.js';
 export class FeedbackService {
   constructor(private readonly runner: TaskRunner) {}
 
-  judge(request: FeedbackRequestDto, context: RequestContext): Promise<Feedback> {
+  judge(request: FeedbackRequestDto, context: RequestContext): Promise<Feedback | undefined> {
     const facts = typeof request.pass_mark === 'number' ? { passMark: request.pass_mark } : {};
     const input = { systemPrompt: request.system_prompt, userPrompt: request.user_prompt, facts };
-    return this.runner.runStructured(feedbackTask, input, toCallOptions(request), context);
+    return this.runner.runStructured(feedbackTask, input, toStructuredOptions(request, context), context);
   }
 }

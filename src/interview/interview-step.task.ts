@@ -33,5 +33,6 @@ export const interviewStepTask = defineTask<InterviewStep, unknown>({
   schema: interviewStepSchema,
   contract: readPrompt('interview-step.prompt.md', import.meta.url),
   rules: [notBlank('message')],
+  toReply: ({ thought, action, message, evaluation }) => ({ thought, action, message, evaluation }),
   spoken: 'message',
 });

@@ -17,7 +17,7 @@ export class InterviewController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(interviewStepSchema) })
-  step(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<InterviewStep> {
+  step(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<InterviewStep | undefined> {
     return this.service.step(request, context);
   }
 }

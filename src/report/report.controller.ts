@@ -17,7 +17,7 @@ export class ReportController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(reportSchema) })
-  write(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<Report> {
+  write(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<Report | undefined> {
     return this.service.write(request, context);
   }
 }

@@ -40,4 +40,17 @@ export const reportTask = defineTask<Report, unknown>({
   schema: reportSchema,
   contract: readPrompt('report.prompt.md', import.meta.url),
   rules: [notBlank('summary')],
+  toReply: ({ summary, strengths, improvements, recommendations, overall_score, question_feedbacks }) => ({
+    summary,
+    strengths,
+    improvements,
+    recommendations,
+    overall_score,
+    question_feedbacks: question_feedbacks.map(({ question, answer_summary, score, feedback }) => ({
+      question,
+      answer_summary,
+      score,
+      feedback,
+    })),
+  }),
 });

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+import type { RequestContext } from '../common/request-context.js';
 import { IsLabel, IsStop } from '../common/validators.js';
 import type { CallOptions } from './call-options.js';
 
@@ -53,9 +54,9 @@ export class CallOptionsDto {
   @Max(131_072)
   max_tokens?: number | null;
 
-  /** Streaming is not offered yet: only false is accepted. */
+  /** Whether the answer comes as a stream of events; left out: as the Accept header says (docs/streaming.md). */
   @IsOptional()
-  @IsIn([false], { message: 'stream must be false or left out: this route answers with the whole reply' })
+  @IsBoolean()
   stream?: boolean | null;
 
   /**
@@ -91,7 +92,7 @@ export class CallOptionsDto {
 }
 
 /** What the pipeline gets of it: other names, and absent instead of null. */
-export function toCallOptions(dto: CallOptionsDto): CallOptions {
+export function toCallOptions(dto: CallOptionsDto, context: RequestContext): CallOptions {
   return withoutNulls({
     model: dto.model,
     temperature: dto.temperature,
@@ -103,6 +104,7 @@ export function toCallOptions(dto: CallOptionsDto): CallOptions {
     turn: dto.turn,
     userId: dto.user_id,
     tags: dto.tags,
+    stream: dto.stream ?? context.acceptsEvents,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { FieldError } from '../common/errors.js';
 import type { Sampling } from '../engine/engine-request.js';
 import type { ReplySchema } from '../schema/define-schema.js';
+import { pickFields } from '../schema/pick-fields.js';
 
 /** Who waits for whom when the engine is busy: a live turn before chat and feedback, these before reports. */
 type Lane = 'live' | 'interactive' | 'background';
@@ -19,31 +20,67 @@ export interface Task {
   readonly temperature?: number;
   /** Tokens of a reply where the caller names no ceiling; absent: DEFAULT_MAX_TOKENS. */
   readonly maxTokens?: number;
+  /** Tokens of thinking after which the watchdog breaks a stream off; absent: those of the reply. */
+  readonly reasoningTokens?: number;
 }
 
 /** A rule about what a reply means, which no schema can say. `I` is what the caller's request brings to it. */
 export type MeaningRule<T, I> = (reply: T, input: I) => FieldError | undefined;
 
+/** A structured task apart from the type of its reply. */
+export interface StructuredShape extends Task {
+  readonly schema: ReplySchema;
+  /**
+   * The field that is spoken to the candidate as it streams; what was spoken is never taken back. The fields of such
+   * a task are texts, numbers and truth values, so that each can be asked for again alone.
+   */
+  readonly spoken?: string;
+  /** Of such a task: for each field the schema of it and all that follow, to ask for when what came before was spoken. */
+  readonly rests?: ReadonlyMap<string, ReplySchema> | undefined;
+}
+
+/** What the ladder looks at. */
+export interface Judged<T, I> {
+  readonly thinking: boolean;
+  readonly schema: Pick<ReplySchema<T>, 'check'>;
+  readonly rules: readonly MeaningRule<T, I>[];
+  readonly toReply?: (value: T) => T;
+  readonly rests?: ReadonlyMap<string, ReplySchema> | undefined;
+}
+
 /** A question whose answer is an object. */
-export interface StructuredTask<T = unknown, I = unknown> extends Task {
+export interface StructuredTask<T = unknown, I = unknown> extends StructuredShape {
   readonly schema: ReplySchema<T>;
   /** The fixed output contract that follows the caller's system prompt. */
   readonly contract: string;
   /** Sentences that this call adds to the contract, for instance its pass mark. */
   readonly terms?: (input: I) => readonly string[];
   readonly rules: readonly MeaningRule<T, I>[];
-  /** The field that is spoken to the candidate as it streams; what was spoken is never taken back. */
+  /** Puts the reply into the contract's order of keys. */
+  readonly toReply?: (value: T) => T;
   readonly spoken?: keyof T & string;
 }
 
 /** Checks a task at definition, so that a mistake in it stops the start and not a call. */
-export function defineTask<T, I>(task: StructuredTask<T, I>): StructuredTask<T, I> {
+export function defineTask<T, I>(task: Omit<StructuredTask<T, I>, 'rests'>): StructuredTask<T, I> {
   const fields = Object.keys(task.schema.grammar.properties ?? {});
   const missing = fields.filter((field) => !new RegExp(String.raw`\b${field}\b`).test(task.contract));
   if (missing.length > 0) {
     throw new Error(`The contract of ${task.name} does not explain ${missing.join(', ')}.`);
   }
-  return Object.freeze(task);
+  if (task.spoken === undefined) return Object.freeze(task);
+  requireFlat(task);
+  const rests = fields.map((field, index) => [field, pickFields(task.schema, fields.slice(index))] as const);
+  return Object.freeze({ ...task, rests: new Map(rests) });
+}
+
+function requireFlat({ name, schema }: StructuredShape): void {
+  const nested = Object.entries(schema.grammar.properties ?? {}).filter(
+    ([, { type }]) => type === 'object' || type === 'array',
+  );
+  if (nested.length === 0) return;
+  const fields = nested.map(([field]) => field).join(', ');
+  throw new Error(`${name} has a spoken field, so ${fields} cannot be an object or array.`);
 }
 
 /**

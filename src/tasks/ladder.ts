@@ -1,15 +1,10 @@
+import type { Flaw, Rung } from '../calls/call-record.js';
 import type { FieldError } from '../common/errors.js';
 import type { EngineReply } from '../engine/engine-request.js';
 import { restoreMarksIn } from '../prompts/chat-marks.js';
 import { NotStrictJson, parseStrictJson } from '../schema/strict-json.js';
 import { stripWrapping } from '../schema/tolerant-json.js';
-import type { StructuredTask } from './define-task.js';
-
-/** Where a valid reply was found: as it came, after stripping what was around it, or in the reasoning field. */
-export type Rung = 'strict' | 'tolerant' | 'reasoning';
-
-/** Why a reply is not accepted. */
-export type Flaw = 'length' | 'stop-string' | 'unfinished' | 'empty' | 'not-json' | 'schema' | 'meaning';
+import type { Judged } from './define-task.js';
 
 /** What the ladder says of a reply. */
 export type Verdict<T> =
@@ -22,25 +17,43 @@ export type Verdict<T> =
       readonly errors: readonly FieldError[];
     };
 
-/** Judges one reply of the engine against its task. Accepts nothing that had to be completed or guessed. */
-export function judge<T, I>(task: StructuredTask<T, I>, reply: EngineReply, input: I): Verdict<T> {
+/**
+ * Judges one reply of the engine against its task. Accepts nothing that had to be completed or guessed.
+ * @param merge adds what stands already, where the engine was asked only for the rest
+ */
+export function judge<T, I>(
+  task: Judged<T, I>,
+  reply: EngineReply,
+  input: I,
+  merge: (value: unknown) => unknown = (value) => value,
+): Verdict<T> {
   const unfinished = notWhole(reply);
   if (unfinished) return unfinished;
 
   const parsed = parse(reply, task.thinking);
   if ('valid' in parsed) return parsed;
 
-  const { rung } = parsed;
-  const schemaErrors = task.schema.check(parsed.value);
+  // The shape first: what is nested without end must not be walked.
+  const schemaErrors = task.schema.check(merge(parsed.value));
   if (schemaErrors.length > 0) return flawed('schema', 'The reply does not match its schema.', schemaErrors);
+  return judgeMeaning(task, merge(restoreMarksIn(parsed.value, task)) as T, input, parsed.rung);
+}
 
-  const value = restoreMarksIn(parsed.value as T, task);
+/** Judges what stands of replies that broke off, where nothing is missing in it. */
+export function judgeStanding<T, I>(task: Judged<T, I>, value: unknown, input: I): Verdict<T> {
+  const errors = task.schema.check(value);
+  if (errors.length > 0) return flawed('schema', 'What was spoken does not match its schema.', errors);
+  return judgeMeaning(task, value as T, input, 'strict');
+}
+
+function judgeMeaning<T, I>(task: Judged<T, I>, value: T, input: I, rung: Rung): Verdict<T> {
   const broken = task.rules.map((rule) => rule(value, input)).filter((error) => error !== undefined);
   if (broken.length > 0) return flawed('meaning', 'The reply breaks a rule of its task.', broken);
   return { valid: true, value, rung };
 }
 
-function flawed(
+/** A verdict that is not in the reply's favour. */
+export function flawed(
   flaw: Flaw,
   reason: string,
   errors: readonly FieldError[] = [],
@@ -49,7 +62,11 @@ function flawed(
 }
 
 /** Whole means: ended by itself. A stop string cuts wherever it occurs, and `length` is half an object. */
-function notWhole({ finish, maxTokens }: EngineReply): (Verdict<never> & { valid: false }) | undefined {
+function notWhole({
+  finish,
+  maxTokens,
+  runaway,
+}: EngineReply): (Verdict<never> & { valid: false }) | undefined {
   switch (finish) {
     case 'stop':
       return undefined;
@@ -60,6 +77,8 @@ function notWhole({ finish, maxTokens }: EngineReply): (Verdict<never> & { valid
         'stop-string',
         'A stop string of the request cut the reply; leave stop out on this route.',
       );
+    case 'runaway':
+      return flawed('runaway', `The model repeated itself without end (${runaway ?? 'loop'}).`);
     default:
       return flawed('unfinished', 'The engine ended the reply before it was whole.');
   }

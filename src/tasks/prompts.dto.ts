@@ -1,5 +1,8 @@
-import { IsProse } from '../common/validators.js';
-import { CallOptionsDto } from './call-options.dto.js';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsOptional } from 'class-validator';
+import type { RequestContext } from '../common/request-context.js';
+import { IsLabel, IsProse } from '../common/validators.js';
+import { CallOptionsDto, toCallOptions } from './call-options.dto.js';
+import type { CallOptions } from './call-options.js';
 
 /** The two prompts of a structured question. */
 export class PromptsDto extends CallOptionsDto {
@@ -17,4 +20,22 @@ export class PromptsDto extends CallOptionsDto {
    */
   @IsProse()
   user_prompt!: string;
+
+  /**
+   * JSON pointers of the fields that a stream brings, before and in its result, like /message; left out: all. For a
+   * browser that must not see the others.
+   * @example null
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(20)
+  @IsLabel({ each: true })
+  stream_fields?: string[] | null;
+}
+
+/** What the pipeline gets of a structured question's options. */
+export function toStructuredOptions(dto: PromptsDto, context: RequestContext): CallOptions {
+  const options = toCallOptions(dto, context);
+  return dto.stream_fields ? { ...options, streamFields: dto.stream_fields } : options;
 }

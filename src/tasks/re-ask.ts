@@ -1,6 +1,11 @@
 import type { ChatMessage, EngineReply, EngineRequest } from '../engine/engine-request.js';
 import { neutraliseMarks, restoreMarks } from '../prompts/chat-marks.js';
+import type { StructuredShape } from './define-task.js';
+import type { Standing } from './field-stream.js';
 import type { Verdict } from './ladder.js';
+
+/** What of a request a next one may change. */
+export type Asked = Pick<EngineRequest, 'messages' | 'maxTokens' | 'thinking' | 'format'>;
 
 /** A reply longer than this many characters is not shown to the model again: it costs more than it explains. */
 const MAX_SHOWN = 8000;
@@ -13,13 +18,13 @@ const GROWTH = 2;
  * it in its prefix cache); what was wrong follows it.
  * @param ceiling tokens that no retry exceeds
  */
-export function reAsk(
-  request: EngineRequest,
-  first: EngineRequest,
+export function reAsk<R extends Asked>(
+  request: R,
+  first: R,
   reply: EngineReply,
-  verdict: Verdict<unknown> & { valid: false },
+  verdict: Pick<Verdict<unknown> & { valid: false }, 'flaw' | 'reason' | 'errors'>,
   ceiling: number,
-): EngineRequest {
+): R {
   switch (verdict.flaw) {
     case 'length': {
       const maxTokens = Math.min(request.maxTokens * GROWTH, ceiling);
@@ -42,6 +47,38 @@ export function reAsk(
     default:
       return { ...first, maxTokens: request.maxTokens };
   }
+}
+
+/**
+ * Makes the request that brings what is missing of a reply of which something was spoken already: that stands, so the
+ * model is told it and asked for the rest alone, in a grammar of the rest.
+ * @returns nothing where nothing is missing
+ */
+export function askForRest<R extends Asked>(
+  { rests }: Pick<StructuredShape, 'rests'>,
+  first: R,
+  { kept, begun }: Standing,
+): R | undefined {
+  const [, rest] = [...(rests ?? [])].find(([field]) => !(field in kept)) ?? [];
+  if (!rest) return undefined;
+  const stands = JSON.stringify({ ...kept, ...begun });
+  const wanted = Object.keys(rest.grammar.properties ?? {}).join(', ');
+  const sentences = [
+    'That reply broke off. What stands in it was already said to the candidate and stays as it is.',
+    `Reply with a JSON object that has the missing fields alone, in the language of what stands: ${wanted}.`,
+    ...Object.keys(begun).map(
+      (field) => `"${field}" stopped in the middle: write only what follows its last words.`,
+    ),
+  ];
+  return {
+    ...first,
+    format: { name: rest.name, grammar: rest.grammar },
+    messages: [
+      ...first.messages,
+      { role: 'assistant', content: neutraliseMarks(stands, first) },
+      { role: 'user', content: sentences.join('\n') },
+    ],
+  };
 }
 
 function shown({ content }: EngineReply, thinking: boolean): ChatMessage[] {

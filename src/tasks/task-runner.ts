@@ -1,23 +1,39 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { type AttemptReport, ServiceError } from '../common/errors.js';
-import type { CallFacts, RequestContext } from '../common/request-context.js';
+import { CallEvents } from '../calls/call-events.js';
+import { CallRecord } from '../calls/call-record.js';
+import { ServiceError } from '../common/errors.js';
+import type { EventStream } from '../common/event-stream.js';
+import { unexpectedFault } from '../common/problem.filter.js';
+import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
+import { EngineFault } from '../engine/engine-fault.js';
 import { EngineService } from '../engine/engine.service.js';
+import type { RelayRequest } from '../engine/relay-request.js';
+import { RelayedStream, type RelayedText } from '../engine/relayed-reply.js';
 import type { ChatMessage, EngineReply, EngineRequest, Sampling, Usage } from '../engine/engine-request.js';
+import type { RunawayReason } from '../engine/watchdog.js';
 import { buildMessages } from '../prompts/build-messages.js';
-import { neutraliseMarks, restoreMarks } from '../prompts/chat-marks.js';
+import { neutraliseMarks } from '../prompts/chat-marks.js';
+import { askCheckedRelay, type CheckedRelayTask } from './ask-checked-relay.js';
+import { askStructured } from './ask-structured.js';
+import { askText } from './ask-text.js';
+import { Call } from './call.js';
 import type { CallOptions } from './call-options.js';
-import { NO_THINKING_SAMPLING, type StructuredTask, type Task, THINKING_SAMPLING } from './define-task.js';
-import { type Flaw, judge } from './ladder.js';
-import { reAsk } from './re-ask.js';
-import { ReplyCounters } from './reply-counters.js';
+import {
+  NO_THINKING_SAMPLING,
+  type StructuredShape,
+  type StructuredTask,
+  type Task,
+  THINKING_SAMPLING,
+} from './define-task.js';
+import { FieldStream } from './field-stream.js';
+import { type Rewrite, relayStream } from './relay-stream.js';
+import { TextStream } from './text-stream.js';
+import { openAiVoice, ownVoice, type Voice } from './voice.js';
 
 /** How far a structured reply may grow over its task's tokens where the caller names no ceiling. */
 const MAX_GROWTH = 4;
-
-/** How often free text is asked for, at the most, until it is there. */
-const TEXT_ATTEMPTS = 2;
 
 /** A structured question of a caller. */
 export interface StructuredInput<I> {
@@ -33,22 +49,12 @@ export interface TextAnswer {
   readonly usage: Usage;
 }
 
-/** A call while it runs: what the log line and the headers will tell. */
-interface Call {
-  readonly task: Task;
-  readonly options: CallOptions;
-  readonly context: RequestContext;
-  readonly facts: CallFacts;
-  readonly deadlineAt: number;
-  readonly startedAt: number;
-  usage: Usage;
-  firstTokenMs: number | undefined;
-  rung: string | undefined;
-}
-
 /**
- * The pipeline that every question goes through: prompt, engine, check, counters, log line. Features declare a
- * task and call it; there is no second way to an engine.
+ * The pipeline that every question goes through: prompt, engine, check, record. Features declare a task and call it;
+ * there is no second way to an engine.
+ *
+ * Where the caller asked for a stream, the answer goes out as events and the methods return nothing; what goes wrong
+ * before an engine is asked is thrown all the same, and keeps its status.
  */
 @Injectable()
 export class TaskRunner {
@@ -57,79 +63,120 @@ export class TaskRunner {
   constructor(
     private readonly settings: Settings,
     private readonly engine: EngineService,
-    private readonly counters: ReplyCounters,
+    private readonly events: CallEvents,
   ) {}
 
   /**
    * Asks for an object until it is valid, within the call's attempts and time.
    * @throws ServiceError STRUCTURED_OUTPUT_INVALID and every error of the engine
    */
-  async runStructured<T, I>(
+  async runStructured<T extends object, I>(
     task: StructuredTask<T, I>,
     input: StructuredInput<I>,
     options: CallOptions,
     context: RequestContext,
-  ): Promise<T> {
-    return this.#record(task, options, context, async (call) => {
-      const terms = task.terms?.(input.facts);
-      const messages = buildMessages({ ...input, contract: task.contract, ...(terms && { terms }) }, task);
-      const ownTokens = task.maxTokens ?? this.settings.defaultMaxTokens;
-      const ceiling = options.maxTokens ?? ownTokens * MAX_GROWTH;
-      const first: EngineRequest = {
-        ...this.#request(task, options, messages, Math.min(ownTokens, ceiling)),
-        format: { name: task.schema.name, grammar: task.schema.grammar },
-      };
-
-      const reports: AttemptReport[] = [];
-      let request = first;
-      for (let attempt = 1; ; attempt++) {
-        const reply = await this.#ask(call, request);
-        const verdict = judge(task, reply, input.facts);
-        if (verdict.valid) {
-          call.rung = attempt > 1 ? 're-asked' : verdict.rung;
-          this.counters.count(task.name, verdict.rung);
-          return verdict.value;
-        }
-        this.counters.count(task.name, verdict.flaw);
-        const { flaw, reason, errors } = verdict;
-        reports.push({ attempt, reason, ...(errors.length > 0 && { errors }) });
-        if (attempt >= this.settings.structuredMaxAttempts) throw invalid(flaw, reports);
-        if (attempt === 1) this.counters.count(task.name, 're-asked');
-        request = reAsk(request, first, reply, verdict, ceiling);
-      }
+  ): Promise<T | undefined> {
+    const only = checkedFields(task, options);
+    const terms = task.terms?.(input.facts);
+    const messages = buildMessages({ ...input, contract: task.contract, ...(terms && { terms }) }, task);
+    const ownTokens = task.maxTokens ?? this.settings.defaultMaxTokens;
+    const ceiling = options.maxTokens ?? ownTokens * MAX_GROWTH;
+    const request: EngineRequest = {
+      ...this.#request(task, options, messages, Math.min(ownTokens, ceiling)),
+      format: { name: task.schema.name, grammar: task.schema.grammar },
+    };
+    const bounds = { maxAttempts: this.settings.structuredMaxAttempts, ceiling };
+    return this.#answer(task, options, context, async (call) => {
+      const fields = call.streams ? new FieldStream(task, fieldEvents(call), only) : undefined;
+      const value = await askStructured(call, task, request, input.facts, bounds, fields);
+      const reply = task.toReply?.(value) ?? value;
+      return only ? (pick(reply, only) as T) : reply;
     });
   }
 
   /**
    * Asks for free text.
-   * @throws ServiceError ENGINE_REPLY_EMPTY, ENGINE_REPLY_CUT and every error of the engine
+   * @throws ServiceError ENGINE_REPLY_EMPTY, ENGINE_REPLY_CUT, ENGINE_REPLY_RUNAWAY and every error of the engine
    */
   async runText(
     task: Task,
     messages: readonly ChatMessage[],
     options: CallOptions,
     context: RequestContext,
-  ): Promise<TextAnswer> {
-    return this.#record(task, options, context, async (call) => {
-      const harmless = messages.map((message) => ({
-        ...message,
-        content: neutraliseMarks(message.content, task),
-      }));
-      const maxTokens = options.maxTokens ?? task.maxTokens ?? this.settings.defaultMaxTokens;
-      const request = this.#request(task, options, harmless, maxTokens);
-      for (let attempt = 1; ; attempt++) {
-        const { content, finish, usage } = await this.#ask(call, request);
-        call.facts.finishReason = finish === 'length' ? 'length' : 'stop';
-        const whole = finish === 'stop' || finish === 'stop-string' || finish === 'length';
-        if (whole && content.trim() !== '')
-          return { content: restoreMarks(content, task).trimStart(), usage };
-        if (attempt >= TEXT_ATTEMPTS) {
-          throw whole
-            ? new ServiceError('ENGINE_REPLY_EMPTY', 'The engine ended its reply without a word.')
-            : new ServiceError('ENGINE_REPLY_CUT', 'The engine ended its reply before it was whole.');
-        }
-      }
+  ): Promise<TextAnswer | undefined> {
+    const harmless = messages.map((message) => ({
+      ...message,
+      content: neutraliseMarks(message.content, task),
+    }));
+    const maxTokens = options.maxTokens ?? task.maxTokens ?? this.settings.defaultMaxTokens;
+    const request = this.#request(task, options, harmless, maxTokens);
+    return this.#answer(task, options, context, async (call) => {
+      const text = call.streams ? new TextStream(task, textEvents(call)) : undefined;
+      const { content, usage } = await askText(call, request, text);
+      return { content, usage };
     });
+  }
+
+  /**
+   * Passes a request of OpenAI's own API on, and its reply back nearly as it is.
+   * @param rewrite what is changed about the reply's text, or about each event of its stream
+   * @throws ServiceError every error of the engine; once a stream has begun, an error is its last event
+   */
+  async runRelay(
+    task: Task,
+    request: RelayRequest,
+    options: CallOptions,
+    context: RequestContext,
+    rewrite?: Rewrite,
+  ): Promise<RelayedText | undefined> {
+    return this.#answer(
+      task,
+      options,
+      context,
+      async (call) => {
+        const reply = await call.relay(request);
+        if (!(reply instanceof RelayedStream)) {
+          return rewrite ? { ...reply, text: rewrite(reply.text) } : reply;
+        }
+        await relayStream(call, reply, this.settings.slowReaderTimeout * 1000, rewrite);
+        return { text: '', model: reply.model };
+      },
+      openAiVoice,
+    );
+  }
+
+  /**
+   * Passes a chat request of OpenAI's API on until its reply fits the caller's own schema.
+   * @param toEvents makes of the reply the events of a stream, where the caller asked for one
+   * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY and every error of the engine
+   */
+  async runCheckedRelay(
+    task: CheckedRelayTask,
+    request: RelayRequest,
+    options: CallOptions,
+    context: RequestContext,
+    toEvents: ((reply: string) => readonly string[]) | undefined,
+  ): Promise<RelayedText | undefined> {
+    const { defaultMaxTokens, structuredMaxAttempts: maxAttempts } = this.settings;
+    const maxTokens = request.maxTokens ?? defaultMaxTokens;
+    const bounds = { maxAttempts, ceiling: request.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
+    return this.#answer(
+      task,
+      options,
+      context,
+      async (call) => {
+        const reply = await askCheckedRelay(
+          call,
+          task,
+          { ...request, maxTokens },
+          this.engine.dialect,
+          bounds,
+        );
+        for (const event of toEvents?.(reply.text) ?? []) call.openStream().write(`data: ${event}\n\n`);
+        return reply;
+      },
+      openAiVoice,
+    );
   }
 
   #request(
@@ -152,119 +199,141 @@ export class TaskRunner {
       sampling,
       samplingDefaults: { temperature, ...fixed },
       maxTokens,
+      reasoningTokens: task.reasoningTokens,
       thinking: task.thinking,
-      delivery: task.delivery,
+      delivery: options.stream ? 'stream' : task.delivery,
     };
   }
 
-  async #ask(call: Call, request: EngineRequest): Promise<EngineReply> {
-    const { facts, context, deadlineAt } = call;
-    const askedAt = performance.now();
-    if (facts.attempts === 0) facts.timing.queue = askedAt - call.startedAt;
-    try {
-      const onTry = (): void => {
-        facts.attempts++;
-      };
-      const reply = await this.engine.ask(request, { deadlineAt, signal: context.signal, onTry });
-      facts.model = reply.model;
-      call.usage = {
-        prompt_tokens: call.usage.prompt_tokens + reply.usage.prompt_tokens,
-        completion_tokens: call.usage.completion_tokens + reply.usage.completion_tokens,
-        total_tokens: call.usage.total_tokens + reply.usage.total_tokens,
-      };
-      call.firstTokenMs ??= reply.firstTokenMs;
-      if (this.settings.logPrompts)
-        this.#logger.debug({ message: 'exchange', call_id: facts.callId, request, reply });
-      return reply;
-    } finally {
-      facts.timing.engine += performance.now() - askedAt;
-    }
-  }
-
-  /** Runs a call with its facts, counts how it ended and writes its one log line. */
-  async #record<R>(
+  /** Runs a call and hands its answer out: whole, or as the stream's last event. */
+  async #answer<R extends object>(
     task: Task,
     options: CallOptions,
     context: RequestContext,
     run: (call: Call) => Promise<R>,
-  ): Promise<R> {
-    const startedAt = performance.now();
-    const call: Call = {
-      task,
-      options,
-      context,
-      startedAt,
-      deadlineAt: startedAt + this.settings.requestTimeout * 1000,
-      facts: {
-        callId: randomUUIDv7(),
-        model: options.model ?? this.settings.modelName,
-        provider: this.engine.dialect.provider,
-        attempts: 0,
-        timing: { queue: 0, engine: 0, total: 0 },
-      },
-      usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
-      firstTokenMs: undefined,
-      rung: undefined,
+    voice: Voice = ownVoice,
+  ): Promise<R | undefined> {
+    const call = this.#begin(task, options, context);
+    const { record } = call;
+    try {
+      const reply = await this.#record(call, run);
+      if (!call.stream) return reply;
+      voice.result(call.stream, reply, record);
+      call.stream.end();
+    } catch (error) {
+      if (!call.stream) throw error;
+      const known = error instanceof ServiceError ? error : unexpectedFault(error, context.requestId);
+      voice.error(call.stream, known, record);
+      call.stream.end();
+    }
+    return undefined;
+  }
+
+  #begin(task: Task, options: CallOptions, context: RequestContext): Call {
+    const { settings } = this;
+    const facts = {
+      callId: randomUUIDv7(),
+      model: options.model ?? settings.modelName,
+      provider: this.engine.dialect.provider,
+      attempts: 0,
+      timing: { queue: 0, engine: 0, total: 0 },
     };
-    context.call = call.facts;
-    this.counters.count(task.name, 'calls');
-    let code: string | undefined;
+    context.call = facts;
+    const record = new CallRecord(task.name, task.lane, options.stream ?? false, options, context, facts);
+    const streaming = { pingMs: settings.streamPing * 1000, bufferBytes: settings.streamBufferBytes };
+    const deadlineAt = record.startedAt + settings.requestTimeout * 1000;
+    const onExchange = (request: EngineRequest, reply: EngineReply): void => {
+      this.#logger.debug({ message: 'exchange', call_id: facts.callId, request, reply });
+    };
+    return new Call(
+      record,
+      this.engine,
+      deadlineAt,
+      options.stream ? streaming : undefined,
+      settings.logPrompts ? onExchange : undefined,
+    );
+  }
+
+  /** Tells of a call's beginning and end, and of how it ended. */
+  async #record<R>(call: Call, run: (call: Call) => Promise<R>): Promise<R> {
+    const { record } = call;
+    this.events.emit('start', record);
     try {
       const result = await run(call);
-      this.counters.count(task.name, 'valid');
+      record.outcome = 'ok';
       return result;
     } catch (error) {
-      code = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
-      this.counters.count(task.name, code === 'CANCELLED' ? 'cancelled' : 'failed');
+      record.code = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
+      record.outcome = record.code === 'CANCELLED' ? 'cancelled' : 'failed';
+      const runaway = error instanceof ServiceError && runawayOf(error);
+      if (runaway) record.runaways.push(runaway);
       throw error;
     } finally {
-      call.facts.timing.total = performance.now() - startedAt;
-      this.#writeLine(call, code);
+      record.facts.timing.total = record.elapsedMs();
+      this.events.emit('end', record);
     }
   }
-
-  #writeLine(
-    { task, options, context, facts, usage, firstTokenMs, rung }: Call,
-    code: string | undefined,
-  ): void {
-    const { queue, engine, total } = facts.timing;
-    const line = {
-      message: 'call',
-      call_id: facts.callId,
-      request_id: context.requestId,
-      task: task.name,
-      lane: task.lane,
-      outcome: code === undefined ? 'ok' : code === 'CANCELLED' ? 'cancelled' : 'failed',
-      code,
-      rung,
-      model: facts.model,
-      provider: facts.provider,
-      attempts: facts.attempts,
-      prompt_tokens: usage.prompt_tokens,
-      completion_tokens: usage.completion_tokens,
-      queue_ms: round(queue),
-      engine_ms: round(engine),
-      first_token_ms: firstTokenMs === undefined ? undefined : round(firstTokenMs),
-      total_ms: round(total),
-      key: context.caller?.name,
-      interview_id: options.interviewId,
-      turn: options.turn,
-      user_id: options.userId,
-      tags: options.tags,
-    };
-    if (line.outcome === 'failed') this.#logger.warn(line);
-    else this.#logger.log(line);
-  }
 }
 
-function invalid(flaw: Flaw, attempts: readonly AttemptReport[]): ServiceError {
-  const last = attempts.at(-1)?.reason ?? '';
-  const asked = `The model was asked ${attempts.length === 1 ? 'once' : `${attempts.length} times`}.`;
-  return flaw === 'empty'
-    ? new ServiceError('ENGINE_REPLY_EMPTY', `${asked} ${last}`, { attempts })
-    : new ServiceError('STRUCTURED_OUTPUT_INVALID', `${asked} The last time: ${last}`, { attempts });
+/** Why the watchdog broke a relayed stream off, where that is what ended the call. */
+function runawayOf({ cause }: ServiceError): RunawayReason | undefined {
+  return cause instanceof EngineFault ? cause.facts.runaway : undefined;
 }
 
-function round(ms: number): number {
-  return Math.round(ms * 10) / 10;
+/** The fields that a streaming caller wants, which must be fields of the reply. */
+function checkedFields(
+  { schema }: StructuredShape,
+  { stream, streamFields }: CallOptions,
+): readonly string[] | undefined {
+  if (!streamFields) return undefined;
+  const known = Object.keys(schema.grammar.properties ?? {}).map((field) => `/${field}`);
+  const errors = streamFields.flatMap((path, index) =>
+    known.includes(path)
+      ? []
+      : [{ path: `/stream_fields/${index}`, message: `must be one of ${known.join(', ')}` }],
+  );
+  if (!stream) errors.push({ path: '/stream_fields', message: 'needs stream: true' });
+  if (errors.length === 0) return streamFields.map((path) => path.slice(1));
+  throw new ServiceError('VALIDATION_FAILED', 'stream_fields does not fit this route.', { errors });
+}
+
+function fieldEvents(call: Call): ConstructorParameters<typeof FieldStream>[1] {
+  return {
+    delta: (path, text) => {
+      sent(call).send('field.delta', { path, text });
+    },
+    done: (path, value) => {
+      sent(call).send('field.done', { path, value });
+    },
+    reset: (reason) => {
+      reset(call, reason);
+    },
+  };
+}
+
+function textEvents(call: Call): ConstructorParameters<typeof TextStream>[1] {
+  return {
+    delta: (text) => {
+      sent(call).send('delta', { text });
+    },
+    reset: (reason) => {
+      reset(call, reason);
+    },
+  };
+}
+
+/** The caller's stream, on which something of the answer goes out now. */
+function sent(call: Call): EventStream {
+  call.record.firstFieldMs ??= call.record.elapsedMs();
+  return call.openStream();
+}
+
+function reset(call: Call, reason: string): void {
+  const { record } = call;
+  record.resets++;
+  call.openStream().send('reset', { reason, attempt: record.facts.attempts + 1 });
+}
+
+function pick(reply: object, fields: readonly string[]): object {
+  return Object.fromEntries(Object.entries(reply).filter(([field]) => fields.includes(field)));
 }

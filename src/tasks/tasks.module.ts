@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
+import { CallsModule } from '../calls/calls.module.js';
 import { EngineModule } from '../engine/engine.module.js';
-import { ReplyCounters } from './reply-counters.js';
 import { TaskRunner } from './task-runner.js';
 
 /** The pipeline. */
 @Module({
-  imports: [EngineModule],
-  providers: [TaskRunner, ReplyCounters],
-  exports: [TaskRunner, ReplyCounters],
+  imports: [EngineModule, CallsModule],
+  providers: [TaskRunner],
+  exports: [TaskRunner],
 })
 export class TasksModule {}

@@ -1,0 +1,120 @@
+import { type AttemptReport, type FieldError, ServiceError } from '../common/errors.js';
+import type { Flaw, Judgement } from '../calls/call-record.js';
+import type { ReplyListener } from '../engine/call-budget.js';
+import { EngineFault } from '../engine/engine-fault.js';
+import type { EngineReply } from '../engine/engine-request.js';
+import type { Call } from './call.js';
+import type { Judged } from './define-task.js';
+import type { FieldStream } from './field-stream.js';
+import { flawed, judge, judgeStanding, type Verdict } from './ladder.js';
+import { type Asked, askForRest, reAsk } from './re-ask.js';
+
+/** Bounds of the ladder. */
+export interface LadderBounds {
+  readonly maxAttempts: number;
+  /** Tokens that no attempt exceeds. */
+  readonly ceiling: number;
+}
+
+/** Who asks the engine. */
+interface Asker<R extends Asked> {
+  readonly record: Call['record'];
+  ask(request: R, listener?: ReplyListener): Promise<EngineReply>;
+}
+
+/**
+ * Asks for an object until it is valid.
+ * @param fields hears of it while it is made, where the caller streams
+ * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY and every error of the engine
+ */
+export async function askStructured<T, I, R extends Asked>(
+  call: Asker<R>,
+  task: Judged<T, I>,
+  first: R,
+  input: I,
+  { maxAttempts, ceiling }: LadderBounds,
+  fields: FieldStream | undefined,
+): Promise<T> {
+  const reports: AttemptReport[] = [];
+  const note = (what: Judgement): unknown => call.record.judgements.push(what);
+  let request = first;
+  for (let attempt = 1; ; attempt++) {
+    const { verdict, reply, failure } = await askOnce(call, task, request, input, fields);
+    if (verdict.valid && (fields?.finish(task.toReply?.(verdict.value) ?? verdict.value) ?? true)) {
+      note(verdict.rung);
+      return verdict.value;
+    }
+    const flaw = verdict.valid ? contradiction() : verdict;
+    note(flaw.flaw);
+    if (reply) call.record.wastedTokens += reply.usage.total_tokens;
+    reports.push({
+      attempt,
+      reason: flaw.reason,
+      ...(flaw.errors.length > 0 && { errors: flaw.errors }),
+    });
+    if (reply && !fields?.isSpoken) {
+      if (attempt >= maxAttempts) throw invalid(flaw.flaw, reports);
+      fields?.takeBack(flaw.reason);
+      request = reAsk(request, first, reply, flaw, ceiling);
+      continue;
+    }
+    const standing = verdict.valid ? undefined : fields?.keep(flaw.errors);
+    if (!standing) throw invalid(flaw.flaw, reports);
+    const rest = askForRest(task, first, standing);
+    if (!rest) {
+      const whole = judgeStanding(task, standing.kept, input);
+      if (!whole.valid) throw invalid(whole.flaw, reports);
+      fields?.finish(whole.value);
+      note('strict');
+      return whole.value;
+    }
+    if (attempt >= maxAttempts) throw failure ?? invalid(flaw.flaw, reports);
+    request = rest;
+  }
+}
+
+/** One attempt. What was spoken outlives an engine that breaks off; otherwise its error is the call's. */
+async function askOnce<T, I, R extends Asked>(
+  call: Asker<R>,
+  task: Judged<T, I>,
+  request: R,
+  input: I,
+  fields: FieldStream | undefined,
+): Promise<{ verdict: Verdict<T>; reply?: EngineReply; failure?: ServiceError }> {
+  try {
+    const reply = await call.ask(
+      request,
+      fields && {
+        onText: (piece) => {
+          fields.write(piece);
+        },
+        mayRepeat: (reason) => fields.takeBack(reason),
+      },
+    );
+    return { reply, verdict: judge(task, reply, input, fields && ((value) => fields.merge(value))) };
+  } catch (error) {
+    if (!fields?.isSpoken || !mayPass(error)) throw error;
+    return { verdict: flawed('unfinished', error.message), failure: error };
+  }
+}
+
+/** Whether asking again may help: not where there is nobody left, no time, or a refusal that stays one. */
+function mayPass(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.cause instanceof EngineFault && error.cause.retryable;
+}
+
+function contradiction(): { flaw: Flaw; reason: string; errors: readonly FieldError[] } {
+  return {
+    flaw: 'not-json',
+    reason: 'The reply reads otherwise as a whole than it did in parts.',
+    errors: [],
+  };
+}
+
+function invalid(flaw: Flaw, attempts: readonly AttemptReport[]): ServiceError {
+  const last = attempts.at(-1)?.reason ?? '';
+  const asked = `The model was asked ${attempts.length === 1 ? 'once' : `${attempts.length} times`}.`;
+  return flaw === 'empty'
+    ? new ServiceError('ENGINE_REPLY_EMPTY', `${asked} ${last}`, { attempts })
+    : new ServiceError('STRUCTURED_OUTPUT_INVALID', `${asked} The last time: ${last}`, { attempts });
+}
