@@ -5,6 +5,8 @@ import type { Settings } from './config/settings.js';
 import { FeedbackModule } from './feedback/feedback.module.js';
 import { HealthModule } from './health/health.module.js';
 import { InterviewModule } from './interview/interview.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { OpenAiModule } from './openai/openai.module.js';
 import { ReportModule } from './report/report.module.js';
 
 /** The service: a module per kind of question, and health. */
@@ -19,7 +21,9 @@ export class AppModule {
         FeedbackModule,
         InterviewModule,
         ReportModule,
+        OpenAiModule,
         HealthModule,
+        MetricsModule,
       ],
     };
   }
