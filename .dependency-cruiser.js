@@ -1,6 +1,6 @@
 /** The layers of the house, bottom first; a folder may import those before it and no others. */
-const LAYERS = ['common', 'config', 'logging', 'access', 'schema', 'engine', 'prompts', 'tasks'];
-const FEATURES = ['chat', 'feedback', 'interview', 'report', 'health', 'docs'];
+const LAYERS = ['common', 'config', 'logging', 'access', 'schema', 'engine', 'prompts', 'calls', 'tasks'];
+const FEATURES = ['chat', 'feedback', 'interview', 'report', 'openai', 'metrics', 'health', 'docs'];
 
 const inFolder = (name) => `^src/${name}/`;
 const anyOf = (names) => `^src/(${names.join('|')})/`;
@@ -17,8 +17,9 @@ const HOMES = [
   ['openai', 'engine'],
   ['undici', 'engine'],
   ['ajv', 'schema'],
-  ['typebox', '(schema|chat|feedback|interview|report)'],
+  ['typebox', '(schema|chat|feedback|interview|report|openai)'],
   ['winston', 'logging'],
+  ['prom-client', 'metrics'],
 ];
 
 const homes = HOMES.map(([name, home]) => ({

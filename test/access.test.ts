@@ -16,7 +16,13 @@ const FEEDBACK = '/api/feedback';
 
 /** Every route of the service and the scope that it needs. A route that is not listed here fails the test below. */
 const ROUTES: Readonly<Record<string, Scope | 'open'>> = {
+  'POST /api/calls/:id/cancel': 'inference',
   'POST /api/chat/completions': 'inference',
+  'GET /v1/models': 'inference',
+  'GET /v1/models/*': 'inference',
+  'POST /v1/chat/completions': 'inference',
+  'POST /v1/completions': 'inference',
+  'POST /v1/embeddings': 'inference',
   'POST /api/feedback': 'inference',
   'POST /api/interview/step': 'inference',
   'POST /api/report': 'inference',
@@ -24,6 +30,7 @@ const ROUTES: Readonly<Record<string, Scope | 'open'>> = {
   'GET /healthz': 'open',
   'GET /health/live': 'open',
   'GET /health/ready': 'open',
+  'GET /metrics': 'read',
   'GET /docs': 'open',
   'GET /docs/': 'open',
   'GET /docs/*': 'open',
@@ -68,10 +75,13 @@ function routesOf(app: NestFastifyApplication): string[] {
     .flatMap((line) => {
       const [, indent = '', segment = '', methods = ''] = /^(.*?)[├└]── (\S+) \((.*)\)$/.exec(line) ?? [];
       branch.splice(indent.length / 4, Infinity, segment);
-      return methods
-        .split(', ')
-        .filter((method) => method !== 'HEAD')
-        .map((method) => `${method} ${branch.join('')}`);
+      return (
+        methods
+          .split(', ')
+          .filter((method) => method !== 'HEAD')
+          // The tree leaves out the slash before a wildcard.
+          .map((method) => `${method} ${branch.join('').replace(/\/?\*$/, '/*')}`)
+      );
     });
 }
 

@@ -22,6 +22,9 @@ export const Open = () => RouteConfig({ access: 'open' });
 /** Routes of the documentation, which Nest's controllers do not know. */
 const OPEN_DOCS = /^\/(docs(\/|$)|docs-json$|redoc(\/|$))/;
 
+/** The route that METRICS_OPEN opens. */
+const METRICS = '/metrics';
+
 const ALL: ReadonlySet<Scope> = new Set(['inference', 'read', 'admin']);
 const INFERENCE: ReadonlySet<Scope> = new Set(['inference']);
 const NONE: ReadonlySet<Scope> = new Set();
@@ -43,7 +46,7 @@ export function registerAccess(server: FastifyInstance, settings: Settings): voi
 
   server.addHook('onRequest', (request, _reply, done) => {
     request.ctx.caller = identify(request, keys, settings);
-    done(request.is404 ? undefined : refusal(request, keys.length > 0));
+    done(request.is404 ? undefined : refusal(request, keys.length > 0, settings));
   });
 }
 
@@ -78,9 +81,17 @@ function digestOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-function refusal(request: FastifyRequest, hasKeys: boolean): ServiceError | undefined {
-  const { config, url } = request.routeOptions;
-  const needed = config.access ?? (OPEN_DOCS.test(url ?? '') ? 'open' : undefined);
+/** What a route needs; nothing where it declares nothing. */
+function neededBy(
+  { config, url = '' }: FastifyRequest['routeOptions'],
+  { metricsOpen }: Settings,
+): Scope | 'open' | undefined {
+  if (config.access === undefined) return OPEN_DOCS.test(url) ? 'open' : undefined;
+  return metricsOpen && url === METRICS ? 'open' : config.access;
+}
+
+function refusal(request: FastifyRequest, hasKeys: boolean, settings: Settings): ServiceError | undefined {
+  const needed = neededBy(request.routeOptions, settings);
   if (needed === 'open') return undefined;
 
   const { caller } = request.ctx;
