@@ -45,10 +45,17 @@ describe('openapi.json', () => {
       'GET /health/live',
       'GET /health/ready',
       'GET /healthz',
+      'GET /metrics',
+      'GET /v1/models',
+      'GET /v1/models/{path}',
+      'POST /api/calls/{id}/cancel',
       'POST /api/chat/completions',
       'POST /api/feedback',
       'POST /api/interview/step',
       'POST /api/report',
+      'POST /v1/chat/completions',
+      'POST /v1/completions',
+      'POST /v1/embeddings',
     ]);
   });
 

@@ -7,18 +7,31 @@ import { startService } from './support/service.js';
 const run = promisify(execFile);
 
 /** Every curl of a page, with the output that the page shows for it. */
-function readCalls(page: string): { path: string; command: string; shown: unknown }[] {
+function readCalls(
+  page: string,
+  language: 'json' | 'text',
+): { path: string; command: string; shown: string }[] {
   const text = readFileSync(new URL(`../${page}`, import.meta.url), 'utf8');
-  const pairs = text.matchAll(/```bash\n(curl [^`]+)```\n\n```json\n([^`]+)```/g);
-  return [...pairs].map(([, command = '', shown = '']) => ({
-    path: /localhost:8000(\S+)/.exec(command)?.[1] ?? '',
-    command,
-    shown: JSON.parse(shown) as unknown,
-  }));
+  const pairs = text.matchAll(/```bash\n(curl [^`]+)```\n\n```(json|text)\n([^`]+)```/g);
+  return [...pairs]
+    .filter(([, , kind]) => kind === language)
+    .map(([, command = '', , shown = '']) => ({
+      path: /localhost:8000(\S+)/.exec(command)?.[1] ?? '',
+      command,
+      shown,
+    }));
+}
+
+/** Ids and times differ from call to call. */
+function withoutChance(output: string): string {
+  return output
+    .replaceAll(/"id": ?"[\da-f-]{32,36}"/g, '"id":"…"')
+    .replaceAll(/"created": ?\d+/g, '"created":0')
+    .replaceAll(/_ms": ?[\d.]+/g, '_ms":0');
 }
 
 describe.each(['README.md', 'README.ko.md'])('%s', (page) => {
-  const calls = readCalls(page);
+  const calls = readCalls(page, 'json');
 
   it('shows a call per endpoint', () => {
     const endpoints = [
@@ -26,6 +39,7 @@ describe.each(['README.md', 'README.ko.md'])('%s', (page) => {
       '/api/feedback',
       '/api/report',
       '/api/chat/completions',
+      '/v1/chat/completions',
       '/health',
     ];
     for (const endpoint of endpoints) {
@@ -38,6 +52,20 @@ describe.each(['README.md', 'README.ko.md'])('%s', (page) => {
 
     const { stdout } = await run('bash', ['-c', command.replace('http://localhost:8000', service.url)]);
 
-    expect(JSON.parse(stdout)).toEqual(shown);
+    expect(JSON.parse(withoutChance(stdout))).toEqual(JSON.parse(withoutChance(shown)));
   });
+
+  it.each(readCalls(page, 'text'))(
+    'shows the events that really come from $path',
+    async ({ command, shown }) => {
+      const service = await startService();
+
+      const { stdout } = await run('bash', ['-c', command.replace('http://localhost:8000', service.url)]);
+
+      const [beginning = '', end = ''] = withoutChance(shown).trim().split('\n…\n');
+      const events = withoutChance(stdout).trim();
+      expect(events.startsWith(beginning)).toBe(true);
+      expect(events.endsWith(end)).toBe(true);
+    },
+  );
 });

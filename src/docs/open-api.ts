@@ -30,6 +30,16 @@ const CALL_HEADERS = {
   'Server-Timing': text('Milliseconds: queue, engine, service.'),
 };
 
+/** What a caller gets who asks for a stream. */
+const EVENTS = {
+  schema: {
+    type: 'string',
+    description:
+      'With stream: true or Accept: text/event-stream. Events: delta or field.delta and field.done, reset, and at the end one result or one error (docs/streaming.md).',
+  },
+  example: 'id: 1\nevent: field.delta\ndata: {"path":"/message","text":"방금"}\n\n',
+};
+
 /** Describes the API from its controllers and DTOs. */
 export async function createOpenApiDocument(app: INestApplication): Promise<OpenAPIObject> {
   const { default: metadata } = (await import(PLUGIN_METADATA)) as {
@@ -46,6 +56,8 @@ export async function createOpenApiDocument(app: INestApplication): Promise<Open
       description: 'A secret from API_KEYS; not needed on the machine itself without keys.',
     })
     .addTag('Ask', 'Questions to the model')
+    .addTag('Calls', 'Calls that run')
+    .addTag('OpenAI', 'OpenAI’s own surface; errors have its shape')
     .addTag('Health', 'State of the service')
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto] });
@@ -61,6 +73,8 @@ function completeQuestions(document: OpenAPIObject): void {
     post.security = [{ bearer: [] }];
     Object.assign(post.responses, errors);
     Object.assign(post.responses['200'] ?? {}, { description: 'The answer.', headers: CALL_HEADERS });
+    const answer = post.responses['200'] as { content?: Record<string, object> } | undefined;
+    Object.assign(answer?.content ?? {}, { 'text/event-stream': EVENTS });
     const body = post.requestBody as { content: Record<string, { example?: unknown }> };
     for (const media of Object.values(body.content)) media.example = REQUEST_EXAMPLES[path];
   }

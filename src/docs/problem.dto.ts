@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import type { ErrorCode } from '../common/errors.js';
 
 /** One thing that is wrong with an input or a reply. */
@@ -48,6 +49,13 @@ export class ProblemDto {
 
   /** The same as in the header X-Request-Id and in the log. */
   request_id!: string;
+
+  /**
+   * Seconds after which asking again makes sense; also in the header Retry-After, which an error within a stream has not.
+   * @example 5
+   */
+  @ApiProperty({ type: 'integer' })
+  retry_after?: number;
 
   errors?: FieldErrorDto[];
 
