@@ -1,24 +1,36 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EngineSlot } from './engine-slot.js';
-import { ContractService, LONG_CALL } from './service.js';
-import { beginsWorkOn, isIdle } from './work.js';
+import { LONG_QUESTIONS } from './questions.js';
+import { ContractService } from './service.js';
+import { isIdle, isUnderWay, takesCalls } from './work.js';
 
 export function describeLeaving(engines: EngineSlot): void {
   describe('with a caller that leaves', () => {
-    it.each([
-      { how: 'as a stream', route: '/api/report' },
-      { how: 'as a stream', route: '/api/chat/completions' },
-      { how: 'as a whole', route: '/api/feedback' },
-    ] as const)('ends the engine’s work for $route, which it asks $how', async ({ route }) => {
+    it.each(LONG_QUESTIONS)('ends the engine’s work for $name', async (question) => {
       const engine = await engines.get({ variant: 'endless' });
       const service = await ContractService.start(engine);
-      const caller = new AbortController();
-      const call = service.ask(route, LONG_CALL, caller.signal);
-      await beginsWorkOn(engine, [call]);
+      const call = service.begin(question);
+      await isUnderWay(engine, call, question);
 
-      caller.abort();
+      call.leave();
 
-      await expect(call).rejects.toThrow();
+      await expect(call.ended).rejects.toThrow();
+      await isIdle(engine);
+    });
+
+    it('leaves an engine nothing to do that has not said a word yet', async () => {
+      const engine = await engines.get({ variant: 'endless' });
+      const service = await ContractService.start(engine);
+      await engine.freeze();
+      const calls = LONG_QUESTIONS.map((question) => service.begin(question));
+      // Answered behind all of them.
+      await service.get('/health');
+
+      for (const call of calls) call.leave();
+      for (const call of calls) await expect(call.ended).rejects.toThrow();
+      await engine.thaw();
+
+      await takesCalls(service);
       await isIdle(engine);
     });
   });

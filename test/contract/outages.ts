@@ -2,13 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import type { ErrorCode, Problem } from '../../src/common/errors.js';
 import type { Settings } from '../../src/config/settings.js';
 import { expectProblem } from '../support/problem.js';
-import type { Reply } from '../support/service.js';
-import type { RunningEngine } from './drivers/driver.js';
+import type { EngineOptions, RunningEngine } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
-import { ContractService, LONG_CALL } from './service.js';
-import { hasShape, type Route, ROUTES } from './shapes.js';
+import type { LongCall } from './long-call.js';
+import { CHAT, LONG_QUESTIONS, type LongQuestion } from './questions.js';
+import { ContractService } from './service.js';
+import { beginsWorkOn, isIdle, takesCalls } from './work.js';
 import { until } from './until.js';
-import { beginsWorkOn } from './work.js';
 
 /** SGLang ends 5 s after its scheduler, and health is looked at every 5 s. */
 const NOTICED_WITHIN_MS = 60_000;
@@ -20,6 +20,18 @@ const DEATHS: readonly ErrorCode[] = [
   'ENGINE_ERROR',
   'ENGINE_UNREACHABLE',
 ];
+
+const STREAMS = LONG_QUESTIONS.filter(({ streams }) => streams);
+
+/** One of each kind: whole and streamed, ours and OpenAI’s. */
+const FEW = LONG_QUESTIONS.filter(({ name }) =>
+  [
+    '/api/feedback as a whole',
+    '/api/interview/step as a stream',
+    `${CHAT} as a whole`,
+    `${CHAT} as a stream`,
+  ].includes(name),
+);
 
 export function describeFrozenEngine(engines: EngineSlot): void {
   describe('with an engine that freezes', () => {
@@ -41,6 +53,21 @@ export function describeFrozenEngine(engines: EngineSlot): void {
       expectProblem(reply, 'DEADLINE_EXCEEDED');
     });
 
+    it('ends streams to callers with that error, before the first of OpenAI’s events as a status', async () => {
+      const engine = await engines.get();
+      const service = await ContractService.start(engine, { firstTokenTimeout: 1 });
+
+      const ends = await whileFrozen(engine, () =>
+        Promise.all(STREAMS.map((question) => service.begin(question).ended)),
+      );
+
+      expect(ends).toEqual(
+        STREAMS.map(({ path }) =>
+          expect.objectContaining({ status: path.startsWith('/v1') ? 504 : 200, code: 'ENGINE_STALLED' }),
+        ),
+      );
+    });
+
     it('answers again once the engine goes on', async () => {
       const engine = await engines.get();
       const service = await ContractService.start(engine);
@@ -56,9 +83,44 @@ export function describeFrozenEngine(engines: EngineSlot): void {
   });
 }
 
-export function describeDeadEngine(engines: EngineSlot): void {
+export function describeFreezingEngine(engines: EngineSlot): void {
+  describe('with an engine that freezes while it writes', () => {
+    it('ends every stream with an error, and serves again once the engine goes on', async () => {
+      const engine = await engines.get({ variant: 'endless' });
+      const { slowestToken } = engines.driver;
+      const { service, calls } = await startCalls(engine, STREAMS, {
+        stallTimeout: slowestToken,
+        firstTokenTimeout: slowestToken,
+        structuredMaxAttempts: 1,
+      });
+
+      const codes = await whileFrozen(engine, () => Promise.all(calls.map(codeOf)));
+
+      expect(codes).toEqual(STREAMS.map(() => 'ENGINE_STALLED'));
+      await takesCalls(service);
+      await isIdle(engine);
+    });
+  });
+}
+
+export function describeDeadlines(engines: EngineSlot): void {
+  describe('with a model that writes on when a call’s time is up', () => {
+    it('ends every call, and the engine’s work for it', async () => {
+      const engine = await engines.get({ variant: 'endless' });
+      const service = await ContractService.start(engine, { requestTimeout: 3 });
+
+      const codes = await Promise.all(LONG_QUESTIONS.map((question) => codeOf(service.begin(question))));
+
+      expect(codes).toEqual(LONG_QUESTIONS.map(() => 'DEADLINE_EXCEEDED'));
+      await isIdle(engine);
+    });
+  });
+}
+
+/** @param next the engine that is started in the dead one’s place */
+export function describeDeadEngine(engines: EngineSlot, next: EngineOptions): void {
   describe('with an engine that is dead', () => {
-    it('is not ready, and says 503 and when to ask again', async () => {
+    it('is not ready, says 503 and when to ask again, and serves once it is back', async () => {
       const engine = await engines.get();
       const service = await ContractService.start(engine);
 
@@ -68,40 +130,58 @@ export function describeDeadEngine(engines: EngineSlot): void {
       const reply = await service.ask<Problem>('/api/feedback');
       expectProblem(reply, 'ENGINE_UNREACHABLE');
       expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
-    });
-  });
-}
-
-export function describeDyingEngine(engines: EngineSlot): void {
-  describe('with an engine that dies while it writes', () => {
-    it('says to every caller that the engine failed', async () => {
-      const engine = await engines.get({ variant: 'whitespace' });
-      const calls = await startCalls(engine);
-
-      await engine.kill();
-
-      for (const reply of await Promise.all(calls)) {
-        expect(DEATHS).toContain(reply.body.code);
-        expectProblem(reply, reply.body.code);
+      for (const question of STREAMS) {
+        expect(await service.begin(question).ended).toMatchObject({
+          status: question.path.startsWith('/v1') ? 503 : 200,
+          code: 'ENGINE_UNREACHABLE',
+        });
       }
+
+      await engines.get(next);
+      await takesCalls(service);
     });
   });
 }
 
-export function describeStoppingEngine(engines: EngineSlot): void {
+/** How an engine comes to its end, and what takes its place. */
+interface Death {
+  /** What of it dies. */
+  readonly of: string;
+  readonly options: EngineOptions;
+  readonly questions?: readonly LongQuestion[];
+  readonly end: (engine: RunningEngine) => unknown;
+  readonly next: EngineOptions;
+}
+
+export function describeDyingEngine(engines: EngineSlot, { of, options, questions, end, next }: Death): void {
+  describe(`with an engine of which ${of} dies while it writes`, () => {
+    it('says to every caller that the engine failed, and serves once it is back', async () => {
+      const engine = await engines.get(options);
+      await isIdle(engine);
+      const { service, calls } = await startCalls(engine, questions);
+
+      await end(engine);
+
+      for (const code of await Promise.all(calls.map(codeOf))) expect(DEATHS).toContain(code);
+      await engines.get(next);
+      await takesCalls(service);
+    });
+  });
+}
+
+/** @param next the engine that is started in its place */
+export function describeStoppingEngine(engines: EngineSlot, next: EngineOptions): void {
   describe('with an engine that is told to stop while it writes', () => {
-    it('answers every caller, or says what happened', async () => {
+    it('answers every caller, or says what happened, and serves once it is back', async () => {
       const engine = await engines.get({ variant: 'endless' });
-      // Some engines leave calls hanging: then this bound is what ends them.
-      const calls = await startCalls(engine, { requestTimeout: 20 });
+      // Some engines leave calls hanging, others finish them: then this bound is what ends them.
+      const { service, calls } = await startCalls(engine, FEW, { requestTimeout: 20 });
 
       engine.terminate();
 
-      for (const { route, ...reply } of await Promise.all(calls)) {
-        if (reply.status === 200) expect(hasShape(route, reply.body)).toBe(true);
-        else expectProblem(reply, reply.body.code);
-        expect(reply.status).not.toBe(500);
-      }
+      for (const code of await Promise.all(calls.map(codeOf))) expect(code).not.toBe('INTERNAL_ERROR');
+      await engines.get(next);
+      await takesCalls(service);
     });
   });
 }
@@ -115,16 +195,22 @@ async function whileFrozen<T>(engine: RunningEngine, run: () => Promise<T>): Pro
   }
 }
 
-/** Long calls to all routes, which the engine works on. */
+async function codeOf(call: LongCall): Promise<ErrorCode | undefined> {
+  return (await call.ended).code;
+}
+
+/** Long calls that the engine works on; the streams among them have begun. */
 async function startCalls(
   engine: RunningEngine,
+  questions: readonly LongQuestion[] = LONG_QUESTIONS,
   settings: Partial<Settings> = {},
-): Promise<Promise<Reply<Problem> & { route: Route }>[]> {
+): Promise<{ service: ContractService; calls: readonly LongCall[] }> {
   const service = await ContractService.start(engine, settings);
-  const calls = ROUTES.map(async (route) => ({
-    route,
-    ...(await service.ask<Problem>(route, LONG_CALL)),
-  }));
-  await beginsWorkOn(engine, calls);
-  return calls;
+  const calls = questions.map((question) => service.begin(question));
+  await Promise.all(calls.filter((_, at) => questions[at]?.streams).map((call) => call.firstWord()));
+  await beginsWorkOn(
+    engine,
+    calls.map(({ ended }) => ended),
+  );
+  return { service, calls };
 }

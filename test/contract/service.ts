@@ -4,21 +4,27 @@ import { request } from 'undici';
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/configure-app.js';
 import type { Reply } from '../support/service.js';
+import { openStream, type OpenStream } from '../support/sse.js';
 import { ENGINE_KEY, type RunningEngine } from './drivers/driver.js';
+import { LongCall } from './long-call.js';
+import { type LongQuestion, QUESTIONS } from './questions.js';
 import type { Route } from './shapes.js';
 
-/** Fields of a call that an endless model works on for as long as any test looks. */
-export const LONG_CALL = { max_tokens: 30_000 };
-
 const running: NestFastifyApplication[] = [];
+const calls: LongCall[] = [];
 
 afterEach(async () => {
+  // A service that closes waits for its callers.
+  for (const call of calls.splice(0)) call.leave();
   for (const app of running.splice(0)) await app.close();
 });
 
 /** The service in front of an engine of the contract, asked over HTTP alone. */
 export class ContractService {
-  private constructor(private readonly url: string) {}
+  private constructor(
+    /** Where it listens. */
+    readonly url: string,
+  ) {}
 
   /** Starts the service; it ends with the test. Logs are off below ERROR. */
   static async start(engine: RunningEngine, overrides: Partial<Settings> = {}): Promise<ContractService> {
@@ -29,6 +35,8 @@ export class ContractService {
       engineApiKey: ENGINE_KEY,
       modelName: model,
       logLevel: 'ERROR',
+      // A limit that only a busy machine reaches would say nothing about an engine.
+      firstTokenTimeout: 240,
     };
     const app = await createApp(Object.assign(new Settings(), own, overrides));
     running.push(app);
@@ -42,18 +50,45 @@ export class ContractService {
     fields: object = {},
     signal?: AbortSignal,
   ): Promise<Reply<T>> {
-    return this.#send(route, { ...QUESTIONS[route], ...fields }, signal);
+    return this.post(route, { ...QUESTIONS[route], ...fields }, {}, signal);
+  }
+
+  /** Asks a route an ordinary question and reads the answer as a stream, to its end. */
+  async stream(route: Route, fields: object = {}): Promise<OpenStream> {
+    const stream = await openStream(this, route, { ...QUESTIONS[route], stream: true, ...fields });
+    if ((await stream.end()) !== 'whole') throw new Error(`The stream was cut: ${stream.text}`);
+    return stream;
+  }
+
+  /** Begins a call that a test leaves, cancels or sees fail. */
+  begin(question: Pick<LongQuestion, 'path' | 'body' | 'headers'>): LongCall {
+    const call = new LongCall(this.url, question);
+    calls.push(call);
+    return call;
   }
 
   get<T = Record<string, unknown>>(path: string): Promise<Reply<T>> {
     return this.#send(path);
   }
 
-  async #send<T>(path: string, body?: object, signal?: AbortSignal): Promise<Reply<T>> {
+  post<T = Record<string, unknown>>(
+    path: string,
+    body: object,
+    headers: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
+  ): Promise<Reply<T>> {
+    return this.#send(path, { body: JSON.stringify(body), headers, signal });
+  }
+
+  async #send<T>(
+    path: string,
+    sent?: { body: string; headers: Readonly<Record<string, string>>; signal: AbortSignal | undefined },
+  ): Promise<Reply<T>> {
     const response = await request(this.url + path, {
-      method: body ? 'POST' : 'GET',
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      ...(signal && { signal }),
+      method: sent ? 'POST' : 'GET',
+      headers: { ...(sent && { 'content-type': 'application/json' }), ...sent?.headers },
+      ...(sent && { body: sent.body }),
+      ...(sent?.signal && { signal: sent.signal }),
     });
     return {
       status: response.statusCode,
@@ -62,15 +97,3 @@ export class ContractService {
     };
   }
 }
-
-const PROMPTS = {
-  system_prompt: 'You interview a backend developer.',
-  user_prompt: 'Interviewer: How do you find a slow query?\nCandidate: I read the plan with EXPLAIN ANALYZE.',
-};
-
-const QUESTIONS: Readonly<Record<Route, object>> = {
-  '/api/chat/completions': { messages: [{ role: 'user', content: 'Tell me about that project.' }] },
-  '/api/feedback': PROMPTS,
-  '/api/interview/step': PROMPTS,
-  '/api/report': PROMPTS,
-};

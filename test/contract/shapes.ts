@@ -51,6 +51,15 @@ const SHAPES = {
   }),
 };
 
+/** Whether a value fits the schema of `PROFILE_FORMAT`, said once more in the same way. */
+export const isProfile = object({
+  name: (value) => text(value) && Array.from(String(value)).length <= 400,
+  years: integer(0, 60),
+  skills: (value) =>
+    listOf((skill) => ['sql', 'http', 'queues'].includes(String(skill)))(value) &&
+    (value as unknown[]).length <= 3,
+});
+
 export type Route = keyof typeof SHAPES;
 
 /** Whether a route's reply is what the contract promises. */

@@ -3,11 +3,12 @@
 #
 #   sglang.sh install                    makes environment and model, no more
 #   sglang.sh serve [SGLang's options]    serves until it is ended
+#   sglang.sh python ARGUMENT...         runs the environment's Python, which has the openai package
 #
 #   VARIANT=happy|hostile|whitespace|endless    how the model behaves (happy)
 #   SGLANG_PORT, MAX_MODEL_LEN (32768), ENGINE_API_KEY    as in the service's settings
 set -euo pipefail
-COMMAND=${1:?"usage: sglang.sh install | serve [SGLang's options]"}
+COMMAND=${1:?"usage: sglang.sh install | serve [SGLang's options] | python ARGUMENT..."}
 shift
 source "$(dirname "$0")/cache.sh"
 VERSION=0.5.23
@@ -22,6 +23,7 @@ install() {
 }
 
 once "$VENV" install
+if [ "$COMMAND" = python ]; then exec "$VENV/bin/python" "$@"; fi
 MODEL_PATH=$(tiny_model "$VENV" "${VARIANT:-happy}")
 [ "$COMMAND" = serve ] || exit 0
 

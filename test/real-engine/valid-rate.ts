@@ -1,4 +1,7 @@
 // npm run valid-rate -- [options]: how many replies of an engine are valid, and how they were found valid or not.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { request } from 'undici';
 import {
@@ -15,6 +18,8 @@ import { hasShape, STRUCTURED_ROUTES } from '../contract/shapes.ts';
 
 const DRIVERS: Readonly<Record<string, EngineDriver>> = { stub, sglang, vllm };
 const VARIANTS: readonly string[] = ['happy', 'hostile', 'whitespace', 'endless'] satisfies Variant[];
+
+const MAIN = resolve('dist/main.js');
 
 const HELP = `usage: npm run valid-rate -- [options]
 
@@ -110,27 +115,43 @@ function print(
 
   process.stdout.write(
     `${values.engine}, ${values.variant} model, max_tokens ${maxTokens}, ${concurrency} calls at a time\n\n` +
-      line(['route', 'calls', 'valid', 'errors', 'single replies']) +
-      line(['---', '---', '---', '---', '---']),
+      line(['route', 'calls', 'valid', '95% interval', 'errors', 'single replies']) +
+      line(['---', '---', '---', '---', '---', '---']),
   );
   for (const { route, codes } of rows) {
     const task = route.replace('/api/', '').replace('/', '_');
     const single = Object.entries(replies[task] ?? {}).filter(([what]) => !OF_CALLS.includes(what));
     const errors = [...codes].filter(([code]) => code !== 'valid');
+    const all = [...codes.values()].reduce((sum, count) => sum + count, 0);
+    const valid = codes.get('valid') ?? 0;
     process.stdout.write(
-      line([route, String(calls), String(codes.get('valid') ?? 0), list(errors), list(single)]),
+      line([route, String(all), String(valid), interval(valid, all), list(errors), list(single)]),
     );
   }
 }
 
-/** Starts the built service in front of the engine. */
+/** Wilson's 95% interval of a share: it holds at 0 and 100 % too, where the usual one has no width. */
+function interval(hits: number, of: number): string {
+  const z2 = 1.959964 ** 2;
+  const middle = (hits + z2 / 2) / (of + z2);
+  const reach = Math.sqrt(z2 * ((hits * (of - hits)) / of + z2 / 4)) / (of + z2);
+  const percent = (share: number): string => (100 * share).toFixed(2);
+  return `${percent(middle - reach)}–${percent(middle + reach)} %`;
+}
+
+/** Starts the built service in front of the engine, in an empty folder: nothing comes from a `.env`. */
 async function startService(engine: RunningEngine): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const cwd = mkdtempSync(join(tmpdir(), 'valid-rate-'));
+  process.once('exit', () => {
+    rmSync(cwd, { recursive: true });
+  });
   const service = await LeashedProcess.start({
     url,
     readyPath: '/health/ready',
-    command: [process.execPath, 'dist/main.js'],
+    command: [process.execPath, MAIN],
+    cwd,
     env: {
       APP_HOST: '127.0.0.1',
       APP_PORT: String(port),

@@ -40,6 +40,8 @@ export interface RunningEngine {
   thaw(): Promise<void>;
   /** Ends the process that generates without a warning, as a kernel without memory does. */
   kill(): Promise<void>;
+  /** Ends the process that callers are connected to in the same way. */
+  killServer(): void;
   /** Asks the engine to stop, as an orchestrator does. */
   terminate(): void;
   /** Ends all that is left of it. */
@@ -49,6 +51,13 @@ export interface RunningEngine {
 /** A kind of engine that the contract is proven on. */
 export interface EngineDriver {
   readonly name: string;
-  /** Resolves once the engine answers. */
-  start(options?: EngineOptions): Promise<RunningEngine>;
+  /** A Python with the `openai` package, as a command; where the engine brings one. */
+  readonly python?: readonly [string, ...string[]];
+  /** Seconds that a token of the endless model may take on a busy machine. */
+  readonly slowestToken: number;
+  /**
+   * Resolves once the engine answers.
+   * @param port where it listens; left out: a free one
+   */
+  start(options?: EngineOptions, port?: number): Promise<RunningEngine>;
 }

@@ -57,6 +57,11 @@ export class EngineProcess implements RunningEngine {
     process.kill(await this.#generator(), 'SIGKILL');
   }
 
+  killServer(): void {
+    this.#doomed = true;
+    process.kill(this.#process.pid, 'SIGKILL');
+  }
+
   terminate(): void {
     this.#doomed = true;
     process.kill(this.#process.pid, 'SIGTERM');

@@ -18,6 +18,8 @@ export interface ServerCommand {
   readonly command: readonly [string, ...string[]];
   /** Added to this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder that it starts in; left out, this process's own. */
+  readonly cwd?: string;
   readonly url: string;
   /** A path that is 200 once the server answers. */
   readonly readyPath: string;
@@ -35,6 +37,7 @@ export class LeashedProcess {
   /** Starts a server and waits until it answers. */
   static async start(server: ServerCommand): Promise<LeashedProcess> {
     const leash = spawn(LEASH, server.command, {
+      cwd: server.cwd,
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...server.env },

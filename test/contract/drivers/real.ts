@@ -30,17 +30,20 @@ export const vllm = driver({
 
 /** Starts an engine by its script in test/real-engine, which docs/proof.md explains. */
 function driver({ name, limit, ...engine }: RealEngine): EngineDriver {
+  const script = resolve(`test/real-engine/${name}.sh`);
   return {
     name,
-    async start({ variant = 'happy', maxCalls } = {}) {
-      const port = await freePort();
+    python: [script, 'python'],
+    slowestToken: 10,
+    async start({ variant = 'happy', maxCalls } = {}, at?: number) {
+      const port = at ?? (await freePort());
       const options = maxCalls === undefined ? [] : limit(maxCalls);
       return EngineProcess.start({
         ...engine,
         kind: name,
         model: 'Qwen/Qwen3-32B',
         url: `http://127.0.0.1:${port}`,
-        command: [resolve(`test/real-engine/${name}.sh`), 'serve', ...options],
+        command: [script, 'serve', ...options],
         env: {
           VARIANT: variant,
           SGLANG_PORT: String(port),

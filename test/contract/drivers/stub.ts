@@ -7,8 +7,11 @@ import { freePort } from '../../../scripts/free-port.ts';
 
 const MAIN = resolve('dist/engine/stub/main.js');
 
-/** As many replies as any test asks for. */
-const SCRIPT_LENGTH = 150;
+/** As many replies as all tests with one engine ask for. */
+const SCRIPT_LENGTH = 250;
+
+/** No loop, which would be broken off, and longer than any test looks. */
+const ON_AND_ON = Array.from({ length: 4000 }, (_, turn) => `and then ${turn}`).join(', ');
 
 /** What the model of each variant says, over and over; the happy one is the stub's own. */
 const REPLIES: Readonly<Record<Exclude<Variant, 'happy'>, readonly string[]>> = {
@@ -18,17 +21,20 @@ const REPLIES: Readonly<Record<Exclude<Variant, 'happy'>, readonly string[]>> = 
     '{"feedback":" ","score":99999999999999999999,"is_passed":true,"improvement_suggestion":"\\ud800"}',
     '\ufffd\ufffd{}{}',
     '{"action":"FOLLOW_UP","message":"<think>","thought":"","evaluation":""}',
+    '{"action":"NEW_TOPIC","message":"And what did the plan',
+    '{"message":" say?","thought":"Short.","evaluation":"Short."}',
   ],
   whitespace: [`{${' \n'.repeat(2000)}`],
-  endless: [`{"summary":"${'on and '.repeat(3000)}`],
+  endless: [`{"summary":"Well, ","feedback":"Well, ","action":"FOLLOW_UP","message":"${ON_AND_ON}`],
 };
 
 /** The stub in a process of its own, taken for SGLang: nothing that the service does for its own stub helps it. */
 export const stub: EngineDriver = {
   name: 'stub',
+  slowestToken: 2,
 
-  async start({ variant = 'happy', maxCalls } = {}) {
-    const port = await freePort();
+  async start({ variant = 'happy', maxCalls } = {}, at?: number) {
+    const port = at ?? (await freePort());
     const options = {
       '--model': 'Qwen/Qwen3-32B',
       '--port': port,
