@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OTHER_CORE, type Pinned } from './machine.ts';
+import { OTHER_CORE } from './machine.ts';
+import type { Target } from './targets.ts';
 
 /** What one round of load measured. */
 export interface Round {
@@ -17,7 +18,7 @@ export interface Round {
 
 /** Sends the same POST over and over with wrk, from the other core, for some seconds. */
 export function load(
-  target: { readonly url: string; readonly body: object; readonly process: Pinned | undefined },
+  target: Target,
   { connections, seconds }: { readonly connections: number; readonly seconds: number },
 ): Round {
   const folder = mkdtempSync(join(tmpdir(), 'llm-service-wrk-'));

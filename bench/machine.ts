@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The core of what is measured, and the core of everything around it: upstream and load. */
@@ -20,7 +21,7 @@ function serviceCommand(): string[] {
 const READY_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 
-/** Says in one sentence which programs are missing, and ends; the bench needs all of them. */
+/** Says in one sentence which programs are missing, and ends. */
 export function requirePrograms(...names: readonly string[]): void {
   const missing = names.filter((name) => !exists(name));
   if (missing.length === 0) return;
@@ -59,7 +60,11 @@ export class Pinned {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const one = new Pinned(child);
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = (): void => {
+      child.kill('SIGKILL');
+    };
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     const until = performance.now() + READY_WITHIN_MS;
     while (!(await answers(readyUrl))) {
       if (child.exitCode !== null || performance.now() > until) {
@@ -91,8 +96,8 @@ export class Pinned {
 
   /** Open sockets, the listening one included. */
   get sockets(): number {
-    const list = execFileSync('sh', ['-c', `ls -l /proc/${this.pid}/fd | grep -c socket || true`]);
-    return Number(list.toString());
+    const folder = `/proc/${this.pid}/fd`;
+    return readdirSync(folder).filter((file) => isSocket(join(folder, file))).length;
   }
 
   async stop(): Promise<void> {
@@ -100,6 +105,15 @@ export class Pinned {
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
     await ended;
+  }
+}
+
+function isSocket(file: string): boolean {
+  try {
+    return readlinkSync(file).startsWith('socket:');
+  } catch {
+    // Closed since the folder was listed.
+    return false;
   }
 }
 

@@ -1,0 +1,32 @@
+import type { Target, Targets } from './targets.ts';
+
+/** What every section of the bench is given. */
+export interface Bench {
+  readonly targets: Targets;
+  /** Rounds of each target; medians are of these. */
+  readonly rounds: number;
+  /** Seconds of load in a round. */
+  readonly seconds: number;
+  /** Calls at once, where a section does not say otherwise. */
+  readonly connections: number;
+}
+
+/** Seconds of load before the first round that counts, in which V8 compiles what is hot. */
+const WARM_UP_SECONDS = 2;
+
+/**
+ * Puts every target under the same load, round by round in turn, so that a drifting machine moves all of them alike.
+ * @returns what each round of a target measured, by its name
+ */
+export function interleaved<T extends Target, R>(
+  targets: readonly T[],
+  { rounds, seconds }: Bench,
+  load: (target: T, seconds: number) => R,
+): Map<string, R[]> {
+  const results = new Map(targets.map(({ name }) => [name, [] as R[]]));
+  for (const target of targets) load(target, WARM_UP_SECONDS);
+  for (let round = 0; round < rounds; round++) {
+    for (const target of targets) results.get(target.name)?.push(load(target, seconds));
+  }
+  return results;
+}
