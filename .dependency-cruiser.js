@@ -14,7 +14,6 @@ const downwards = LAYERS.map((layer, index) => ({
 
 /** Packages that have one home. */
 const HOMES = [
-  ['openai', 'engine'],
   ['undici', 'engine'],
   ['ajv', 'schema'],
   ['typebox', '(schema|chat|feedback|interview|report|openai)'],

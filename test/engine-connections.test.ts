@@ -8,6 +8,11 @@ import type { StubServer } from '../src/engine/stub/stub-server.js';
 import { CHAT, failsWith, QUESTIONS, SHORT_TIMES, STREAMED, WHOLE } from './support/engine-questions.js';
 import { startService, startStub, type TestService } from './support/service.js';
 
+/** Status of cancelling by a request's id: 404 until its call has begun. */
+async function cancel(service: TestService, id: string): Promise<number> {
+  return (await service.post(`/api/calls/${id}/cancel`, {})).status;
+}
+
 describe('an engine that is let go', () => {
   it.each([
     { what: 'a stalled whole reply', route: WHOLE, script: { kind: 'stall', after: 'half' } },
@@ -43,6 +48,21 @@ describe('an engine that is let go', () => {
     await expect(asked).rejects.toThrow();
     await stub.waitFor(() => stub.running === 0);
     expect(stub.requests).toMatchObject([{ clientLeft: true }]);
+  });
+
+  it('is not waited for by a cancelled call while its connections are busy', async () => {
+    const service = await startService({ engineConnections: 1 });
+    service.stub.script({ kind: 'stall', after: 'request' });
+    const first = service.fail(CHAT.path, CHAT.body, { 'x-request-id': 'first' });
+    await service.stub.waitFor(() => service.stub.running === 1);
+    const second = service.fail(CHAT.path, CHAT.body, { 'x-request-id': 'second' });
+    while ((await cancel(service, 'second')) === 404);
+
+    expect(await second).toMatchObject({ status: 499, body: { code: 'CANCELLED' } });
+    expect(service.stub.running).toBe(1);
+    await cancel(service, 'first');
+    expect(await first).toMatchObject({ status: 499 });
+    expect(service.stub.requests).toHaveLength(1);
   });
 
   it('has no connection left once the service is closed', async () => {

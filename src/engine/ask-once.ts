@@ -2,10 +2,10 @@ import type { ReplyListener } from './call-budget.js';
 import type { Dialect } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
 import type { EngineRequest } from './engine-request.js';
-import type { LeanResponse } from './pool-fetch.js';
-import { type ReadReply, readStream, readWhole } from './read-reply.js';
+import { type ReadReply, readStream, readWhole, refuseErrors } from './read-reply.js';
 import type { Try } from './try.js';
 import { Watchdog } from './watchdog.js';
+import { readText } from './wire.js';
 
 /**
  * Asks one engine once and reads its reply to the end.
@@ -18,19 +18,14 @@ export async function askOnce(
   dialect: Dialect,
   listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
-  const { completions } = address.client.chat;
-  const body = dialect.body(request, id) as Parameters<typeof completions.create>[0];
-  // The reply is read here and not by the package, which ends a cut stream like a whole one.
-  const response: unknown = await completions
-    .create(body, { signal: guard.signal, fetchOptions: { guard } as object })
-    .asResponse();
-  const lean = response as LeanResponse;
+  const answer = await address.post('/v1/chat/completions', dialect.body(request, id), guard);
+  await refuseErrors(answer, dialect);
   const { delivery, maxTokens, reasoningTokens = maxTokens } = request;
   const watchdog = new Watchdog({ maxTokens, reasoningTokens });
   const reply =
     delivery === 'stream'
-      ? await readStream(lean.body, { dialect, guard, tally, watchdog, askedAt, listener })
-      : readWhole(await lean.text(), dialect, tally);
+      ? await readStream(answer, { dialect, guard, tally, watchdog, askedAt, listener })
+      : readWhole(await readText(answer), dialect, tally);
   if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
   return reply;
 }

@@ -1,8 +1,7 @@
 import type { Pool } from 'undici';
 import type { Dialect } from './dialects/dialect.js';
-import { EngineClient } from './engine-client.js';
-import { openPool, type PoolOptions, poolFetch, sendTo, type WireResponse } from './pool-fetch.js';
 import type { ReplyGuard } from './reply-guard.js';
+import { openPool, type PoolOptions, post, wireHeaders, type WireReply } from './wire.js';
 
 /** Whether an engine takes calls, by the last thing that was seen of it. */
 export type AddressState = 'unknown' | 'up' | 'down';
@@ -30,34 +29,23 @@ export class EngineAddress {
   models: readonly string[] = [];
   /** Tokens of the context by the engine's own word. */
   contextTokens: number | undefined;
-  readonly client: EngineClient;
   readonly #pool: Pool;
   readonly #healthPath: string | undefined;
   readonly #basePath: string;
-  readonly #apiKey: string | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #abortPath: string | undefined;
 
   constructor(
     /** Base address without `/v1`. */
     readonly url: string,
     dialect: Dialect,
-    options: PoolOptions & { readonly timeoutMs: number },
+    options: PoolOptions & { readonly apiKey?: string | undefined },
   ) {
     this.#pool = openPool(url, options);
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
-    this.#apiKey = options.apiKey;
+    this.#headers = wireHeaders(options.apiKey);
     this.#healthPath = dialect.healthPath;
     this.#abortPath = dialect.abortPath;
-    this.client = new EngineClient({
-      baseURL: `${url}/v1`,
-      apiKey: 'sent by poolFetch',
-      organization: null,
-      project: null,
-      maxRetries: 0,
-      timeout: options.timeoutMs,
-      logLevel: 'off',
-      fetch: poolFetch(this.#pool, options),
-    });
   }
 
   /** Looks whether the engine takes calls. One without a health path counts as up; a call that fails says otherwise until the next look. */
@@ -86,12 +74,11 @@ export class EngineAddress {
    * Posts a request as it is.
    * @throws EngineFault where no response came
    */
-  post(path: string, body: object, guard: ReplyGuard): Promise<WireResponse> {
-    return sendTo(this.#pool, {
+  post(path: string, body: object, guard: ReplyGuard): Promise<WireReply> {
+    return post(this.#pool, {
       path: this.#basePath + path,
       body: JSON.stringify(body),
-      apiKey: this.#apiKey,
-      signal: guard.signal,
+      headers: this.#headers,
       guard,
     });
   }
@@ -108,13 +95,14 @@ export class EngineAddress {
   async abort(requestId: string): Promise<void> {
     if (this.#abortPath === undefined) return;
     try {
-      const { bytes } = await sendTo(this.#pool, {
+      const { body } = await this.#pool.request({
         path: this.#basePath + this.#abortPath,
+        method: 'POST',
+        headers: this.#headers,
         body: JSON.stringify({ rid: requestId }),
-        apiKey: this.#apiKey,
         signal: AbortSignal.timeout(ABORT_TIMEOUT_MS),
       });
-      for await (const _ of bytes);
+      await body.dump();
     } catch {
       // The engine is gone, and its work with it.
     }
@@ -144,7 +132,7 @@ export class EngineAddress {
     const { statusCode, body } = await this.#pool.request({
       path: this.#basePath + path,
       method: 'GET',
-      headers: this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {},
+      headers: this.#headers,
       signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
     });
     if (statusCode === 200) await read(body);

@@ -78,7 +78,6 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     const options = {
       connections: settings.engineConnections,
       connectTimeoutMs: settings.connectTimeout * 1000,
-      timeoutMs: Math.ceil(settings.requestTimeout * 1000),
     };
     this.#addresses = urls.map(
       (url) => new EngineAddress(url, this.dialect, { ...options, apiKey: settings.engineKey }),

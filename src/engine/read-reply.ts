@@ -1,25 +1,30 @@
-import { APIError } from 'openai';
 import type { ReplyListener } from './call-budget.js';
 import type { Dialect, EndedChoice } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
 import type { EngineReply } from './engine-request.js';
 import { DONE, EventReader } from './event-reader.js';
-import { faultOfWire } from './pool-fetch.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import type { RunawayReason, Watchdog } from './watchdog.js';
-import {
-  choiceOf,
-  engineError,
-  type HeaderSource,
-  parseBody,
-  reasoningTokensOf,
-  textOf,
-  usageOf,
-} from './wire-body.js';
+import { faultOfWire, readText, type WireReply } from './wire.js';
+import { choiceOf, engineError, parseBody, reasoningTokensOf, textOf, usageOf } from './wire-body.js';
 
 /** What is read of a reply, before the request's own facts are added. */
 export type ReadReply = Omit<EngineReply, 'maxTokens'>;
+
+/** @throws EngineFault for every status but 2xx */
+export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<void> {
+  const { status, headers } = reply;
+  if (status >= 200 && status < 300) return;
+  const text = await readText(reply);
+  let body: unknown = text;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // A proxy's page; its status says enough.
+  }
+  throw dialect.faultOf(engineError(body, status, headers));
+}
 
 /** Reads a reply that came as a whole, and what it cost. */
 export function readWhole(text: string, dialect: Dialect, tally: Tally): ReadReply {
@@ -161,10 +166,5 @@ export function faultOf(thrown: unknown, dialect: Dialect, guard: ReplyGuard): E
     return fault as EngineFault;
   }
   if (thrown instanceof EngineFault) return thrown;
-  if (thrown instanceof APIError && thrown.status !== undefined) {
-    return dialect.faultOf(
-      engineError(thrown.error, thrown.status as number, thrown.headers as HeaderSource),
-    );
-  }
   return faultOfWire(thrown);
 }

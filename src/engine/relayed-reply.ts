@@ -2,13 +2,14 @@ import type { ServiceError } from '../common/errors.js';
 import type { Dialect } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
 import { DONE, EventReader } from './event-reader.js';
-import { readText, type WireResponse } from './pool-fetch.js';
+import { refuseErrors } from './read-reply.js';
 import type { RelayRequest } from './relay-request.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import type { Try } from './try.js';
 import { Watchdog } from './watchdog.js';
-import { choiceOf, engineError, parseBody, textOf, usageOf, type WireChoice } from './wire-body.js';
+import { readText } from './wire.js';
+import { choiceOf, parseBody, textOf, usageOf, type WireChoice } from './wire-body.js';
 
 /** A reply in OpenAI's own shape: its text as the engine wrote it, or its events as they come. */
 export type RelayedReply = RelayedText | RelayedStream;
@@ -18,19 +19,6 @@ export interface RelayedText {
   readonly text: string;
   /** The model that answered, by its own word. */
   readonly model: string | undefined;
-}
-
-/** @throws EngineFault for every status but 2xx */
-async function refuseErrors({ status, headers, bytes }: WireResponse, dialect: Dialect): Promise<void> {
-  if (status >= 200 && status < 300) return;
-  const text = await readText(bytes);
-  let body: unknown = text;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    // A proxy's page; its status says enough.
-  }
-  throw dialect.faultOf(engineError(body, status, headers));
 }
 
 /** Looks a whole reply over: it is JSON with what the route gives, and tells what it cost. */
@@ -61,8 +49,8 @@ export async function relayOnce(
   const sent = path === '/v1/embeddings' ? body : dialect.relayed(body, one.id);
   const response = await address.post(path, sent, guard);
   await refuseErrors(response, dialect);
-  if (body.stream !== true) return readWhole(await readText(response.bytes), dialect, tally);
-  const stream = await RelayedStream.open(response.bytes, {
+  if (body.stream !== true) return readWhole(await readText(response), dialect, tally);
+  const stream = await RelayedStream.open(response, {
     dialect,
     guard,
     tally,

@@ -10,7 +10,15 @@ export interface ReplyBounds {
   readonly stallMs?: number;
   /** Bytes on the wire. */
   readonly maxBytes: number;
+  /**
+   * Tells the engine that the caller left, where it answers to that with what it had: the only way to learn how many
+   * tokens the reply has cost. Not set where the request is just ended.
+   */
+  readonly tellEngine?: () => void;
 }
+
+/** How long an engine that was told to end a request may take to answer with what it had. */
+const GRACE_MS = 500;
 
 /**
  * Watches over one try: its deadline, its silence, its size, its caller. The first bound that is passed decides
@@ -18,14 +26,16 @@ export interface ReplyBounds {
  * timers come late; the one timer is for replies that send nothing at all.
  */
 export class ReplyGuard {
-  readonly #abort = new AbortController();
   readonly #onLeave = (): void => {
-    this.fail('cancelled');
+    this.#left();
   };
   #timer: NodeJS.Timeout | undefined;
   #fault: EngineFault | undefined;
   #bytes = 0;
   #lastSign = performance.now();
+  #goneAt = Infinity;
+  #stop: ((fault: EngineFault) => void) | undefined;
+  #isEnded = false;
   #started = false;
   #paused = false;
 
@@ -40,14 +50,23 @@ export class ReplyGuard {
     }
   }
 
-  /** Aborts the request to the engine. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** Whether the request was ended before its reply was. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /**
+   * Names what ends the request on the wire; called at once where the request is ended already.
+   * @param stop gets the fault that ended it, or `cancelled` where what had come was enough
+   */
+  whenEnded(stop: (fault: EngineFault) => void): void {
+    if (this.#isEnded) stop(this.#fault ?? new EngineFault('cancelled'));
+    else this.#stop = stop;
   }
 
   /** Throws when a bound was passed. */
   check(): void {
-    if (!this.#fault) this.#look();
+    this.#look();
     if (this.#fault) throw this.#fault;
   }
 
@@ -55,7 +74,7 @@ export class ReplyGuard {
   arrived(chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes > this.bounds.maxBytes) this.fail('too-large');
-    this.check();
+    this.#look();
     if (this.#started) this.#lastSign = performance.now();
   }
 
@@ -87,8 +106,10 @@ export class ReplyGuard {
 
   /** Ends the request without a fault: what has come is enough. */
   end(): void {
-    this.#abort.abort();
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.close();
+    this.#stop?.(this.#fault ?? new EngineFault('cancelled'));
   }
 
   /** Ends the watch; to be called when the try is over, however it ended. */
@@ -103,12 +124,27 @@ export class ReplyGuard {
     const limit = this.#started ? stallMs : firstTokenMs;
     const from = this.#paused ? performance.now() : this.#lastSign;
     const silentAt = limit === undefined ? Infinity : from + limit;
+    if (this.#goneAt < Math.min(silentAt, deadlineAt)) return { at: this.#goneAt, kind: 'cancelled' };
     return silentAt < deadlineAt
       ? { at: silentAt, kind: this.#started ? 'stalled' : 'first-token-timeout' }
       : { at: deadlineAt, kind: 'deadline' };
   }
 
+  /** An engine that can be told that the caller left has a moment to answer with what it had. */
+  #left(): void {
+    const { tellEngine } = this.bounds;
+    if (!tellEngine) {
+      this.fail('cancelled');
+      return;
+    }
+    tellEngine();
+    this.#goneAt = performance.now() + GRACE_MS;
+    clearTimeout(this.#timer);
+    this.#watch();
+  }
+
   #look(): void {
+    if (this.#isEnded) return;
     const { at, kind } = this.#nextBound();
     if (performance.now() >= at) this.fail(kind);
   }
@@ -117,7 +153,7 @@ export class ReplyGuard {
     const wait = Math.max(0, this.#nextBound().at - performance.now());
     this.#timer = setTimeout(() => {
       this.#look();
-      if (!this.#fault) this.#watch();
+      if (!this.#isEnded) this.#watch();
     }, Math.ceil(wait));
   }
 }

@@ -1,6 +1,5 @@
 import type { CallBudget } from './call-budget.js';
 import type { EngineAddress } from './engine-address.js';
-import { Farewell } from './farewell.js';
 import { type ReplyBounds, ReplyGuard } from './reply-guard.js';
 import { Tally } from './tally.js';
 
@@ -12,7 +11,6 @@ export class Try {
   readonly tally = new Tally();
   /** `performance.now()` of the request. */
   readonly askedAt = performance.now();
-  readonly #farewell: Farewell | undefined;
   #outcome: 'answered' | 'failed' = 'failed';
   #goesOn = false;
 
@@ -22,10 +20,11 @@ export class Try {
     bounds: ReplyBounds,
   ) {
     const streams = bounds.stallMs !== undefined;
-    if (!streams && address.canAbort) {
-      this.#farewell = new Farewell(budget.signal, () => address.abort(this.id));
-    }
-    this.guard = new ReplyGuard(bounds, this.#farewell?.signal ?? budget.signal);
+    const tellEngine = (): void => void address.abort(this.id);
+    this.guard = new ReplyGuard(
+      { ...bounds, ...(!streams && address.canAbort && { tellEngine }) },
+      budget.signal,
+    );
   }
 
   /** Whether a stream outlives the function that opened it, and closes the try when it ends. */
@@ -45,9 +44,8 @@ export class Try {
   /** Ends the try, however it went; to be called once. */
   close(): void {
     this.guard.close();
-    this.#farewell?.close();
     // Closing the connection does not stop every engine at once.
-    if (this.guard.signal.aborted) void this.address.abort(this.id);
+    if (this.guard.isEnded) void this.address.abort(this.id);
     this.budget.onTokens(this.tally.usage, this.#outcome);
   }
 }

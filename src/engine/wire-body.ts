@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Dialect, EndedChoice, EngineError } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
 import type { Usage } from './engine-request.js';
@@ -81,10 +82,8 @@ function countOf(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-export type HeaderSource = { get(name: string): string | null } | undefined;
-
 /** Finds message and code in the four shapes that errors come in: flat, nested, a string, FastAPI's detail. */
-export function engineError(error: unknown, status?: number, headers?: HeaderSource): EngineError {
+export function engineError(error: unknown, status?: number, headers: IncomingHttpHeaders = {}): EngineError {
   const outer = (typeof error === 'object' && error !== null ? error : { message: error }) as Record<
     string,
     unknown
@@ -93,7 +92,7 @@ export function engineError(error: unknown, status?: number, headers?: HeaderSou
   const body = (typeof nested === 'object' && nested !== null ? nested : outer) as Record<string, unknown>;
   const message = body.message ?? body.detail ?? nested ?? '';
   const code = Number(body.code);
-  const retryAfterMs = retryAfter(headers?.get('retry-after'));
+  const retryAfterMs = retryAfter(headers['retry-after']);
   return {
     status: status ?? (code >= 400 && code < 600 ? code : 500),
     message: typeof message === 'string' ? message : JSON.stringify(message),
@@ -103,7 +102,7 @@ export function engineError(error: unknown, status?: number, headers?: HeaderSou
 }
 
 /** Retry-After in milliseconds: seconds or an HTTP date. */
-function retryAfter(value: string | null | undefined): number | undefined {
+function retryAfter(value: string | undefined): number | undefined {
   if (!value) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
