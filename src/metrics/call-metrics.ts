@@ -12,6 +12,8 @@ export class CallMetrics {
   readonly #resets;
   readonly #watchdogStops;
   readonly #wastedTokens;
+  /** Pairs of task and model that have their series. */
+  readonly #known = new Set<string>();
 
   constructor(registry: Registry) {
     const counter = <L extends string>(name: string, help: string, ...more: L[]) =>
@@ -56,10 +58,18 @@ export class CallMetrics {
     if (outcome === 'cancelled' && leftBecause) this.#cancelled.inc({ ...labels, reason: leftBecause });
     for (const judgement of judgements) this.#replies.inc({ ...labels, judgement });
     for (const reason of call.runaways) this.#watchdogStops.inc({ ...labels, reason });
-    // Counted with 0 too: a series that begins with its first event hides that event from rate().
+    this.#begin(labels);
     this.#tries.inc(labels, call.facts.attempts);
-    this.#reAsks.inc(labels, call.reAsks);
-    this.#resets.inc(labels, call.resets);
-    this.#wastedTokens.inc(labels, call.wastedTokens);
+    if (call.reAsks > 0) this.#reAsks.inc(labels, call.reAsks);
+    if (call.resets > 0) this.#resets.inc(labels, call.resets);
+    if (call.wastedTokens > 0) this.#wastedTokens.inc(labels, call.wastedTokens);
+  }
+
+  /** Begins what may stay 0 with 0: a series that begins with its first event hides that event from rate(). */
+  #begin(labels: { readonly task: string; readonly model: string }): void {
+    const key = `${labels.task} ${labels.model}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    for (const counter of [this.#reAsks, this.#resets, this.#wastedTokens]) counter.inc(labels, 0);
   }
 }
