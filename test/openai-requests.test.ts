@@ -69,7 +69,15 @@ describe('a chat request', () => {
   });
 
   it('loses what is taken and not sent', () => {
-    const taken = { metadata: { job: 'j-1' }, store: false, service_tier: 'auto', modalities: ['text'] };
+    const taken = {
+      metadata: { job: 'j-1' },
+      store: false,
+      service_tier: 'auto',
+      prompt_cache_key: 'interview',
+      safety_identifier: 'u-1',
+      verbosity: 'low',
+      modalities: ['text'],
+    };
 
     expect(readChatRequest({ ...CHAT, ...taken })).toEqual(CHAT);
   });
@@ -372,7 +380,7 @@ describe('a chat request', () => {
     ]);
   });
 
-  it.each(['foo', 'k', 'verbosity', 'x'.repeat(40)])('is told of %s that there is no such field', (field) => {
+  it.each(['foo', 'k', 'loudness', 'x'.repeat(40)])('is told of %s that there is no such field', (field) => {
     expect(errorsOf(readChatRequest, { ...CHAT, [field]: 1 })).toEqual([
       { path: `/${field}`, message: `${field} is not a field of this route` },
     ]);

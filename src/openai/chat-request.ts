@@ -111,6 +111,11 @@ export const chatRequestSchema = closed(
     ),
     store: Type.Optional(Type.Boolean({ description: 'Only false: replies are not stored for callers.' })),
     service_tier: Type.Optional(label('Taken and not sent to the engine.')),
+    prompt_cache_key: Type.Optional(
+      label('Taken and not sent to the engine, which finds its cache by the text.'),
+    ),
+    safety_identifier: Type.Optional(label('Taken and not sent to the engine.')),
+    verbosity: Type.Optional(label('Taken and not sent to the engine.')),
     modalities: Type.Optional(
       Type.Array(Type.Enum(['text'], { type: 'string' }), {
         minItems: 1,
@@ -151,11 +156,19 @@ export const chatRequestSchema = closed(
 
 type ChatBody = Static<typeof chatRequestSchema>;
 
+/** Fields of OpenAI's own servers, which say nothing to an engine. */
+const NOT_SENT = [
+  'metadata',
+  'store',
+  'service_tier',
+  'prompt_cache_key',
+  'safety_identifier',
+  'verbosity',
+  'modalities',
+] as const;
+
 /** What a caller asks of /v1/chat/completions, checked: only what an engine may get. Its schemas are not admitted yet. */
-export type ChatRequest = Omit<
-  ChatBody,
-  'messages' | 'metadata' | 'store' | 'service_tier' | 'modalities'
-> & {
+export type ChatRequest = Omit<ChatBody, 'messages' | (typeof NOT_SENT)[number]> & {
   messages: RequestMessage[];
 };
 
@@ -182,15 +195,8 @@ const read = requestReader({
  * @throws ServiceError VALIDATION_FAILED
  */
 export function readChatRequest(body: unknown): ChatRequest {
-  const request = read(body);
-  const {
-    metadata: _metadata,
-    store: _store,
-    service_tier: _tier,
-    modalities: _modalities,
-    ...sent
-  } = request;
-  const { messages, tools = [], tool_choice: choice, ...rest } = sent;
+  const { messages, tools = [], tool_choice: choice, ...rest } = read(body);
+  for (const field of NOT_SENT) Reflect.deleteProperty(rest, field);
   return {
     ...rest,
     messages: messages.map(toRequestMessage),
