@@ -156,6 +156,13 @@ describe('docker/engine', () => {
     expect(valueOf(started, '--port')).toBe('31000');
   });
 
+  it('lets both engines read the functions that a model calls', () => {
+    expect(valueOf(launch('sglang', {}), '--tool-call-parser')).toBe('qwen25');
+    const vllm = launch('vllm', {});
+    expect(vllm.args).toContain('--enable-auto-tool-choice');
+    expect(valueOf(vllm, '--tool-call-parser')).toBe('hermes');
+  });
+
   it('lets SGLang drop what the service has given up', () => {
     const { env } = launch('sglang', SETTINGS);
     expect(env.SGLANG_REQ_RUNNING_TIMEOUT).toBe('120');

@@ -20,6 +20,7 @@ launch=(
   --host 127.0.0.1
   --port "${SGLANG_PORT:-30000}"
   --reasoning-parser qwen3
+  --tool-call-parser qwen25
   --default-chat-template-kwargs '{"enable_thinking": false}'
   --grammar-backend xgrammar
   --constrained-json-disable-any-whitespace

@@ -19,6 +19,8 @@ launch=(
   --host 127.0.0.1
   --port "${SGLANG_PORT:-30000}"
   --reasoning-parser qwen3
+  --enable-auto-tool-choice
+  --tool-call-parser hermes
   --default-chat-template-kwargs '{"enable_thinking": false}'
   --structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'
   # Unlike SGLang's, this limit counts the running requests too.
