@@ -1,13 +1,8 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
-import { type FieldError, ServiceError } from './errors.js';
+import type { FieldError } from './errors.js';
+import { refusal } from './refusal.js';
 import { isLabel } from './validators.js';
-
-/** Findings that are told of one request; whoever has more corrects these first. */
-const MAX_TOLD = 50;
-
-/** Fields that the sentence itself names. */
-const MAX_NAMED = 5;
 
 /** Checks every body against its DTO: unknown fields are refused, and every finding is told with its path. */
 export function createValidationPipe(): ValidationPipe {
@@ -18,13 +13,7 @@ export function createValidationPipe(): ValidationPipe {
     forbidUnknownValues: true,
     // Read below to tell which items of an array are wrong; nothing of it is sent.
     validationError: { target: false, value: true },
-    exceptionFactory: (found) => {
-      const errors = flatten(found, '');
-      const named = errors.slice(0, MAX_NAMED).map(({ path }) => path || 'the body');
-      const more = errors.length - named.length;
-      const sentence = `Wrong in this request: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
-      return new ServiceError('VALIDATION_FAILED', sentence, { errors: errors.slice(0, MAX_TOLD) });
-    },
+    exceptionFactory: (found) => refusal(flatten(found, '')),
   });
 }
 

@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox';
 import type { FieldError } from '../common/errors.js';
 import { compileChecker } from '../schema/checker.js';
 import { pointerTo } from '../schema/json-pointer.js';
-import { refusal } from '../schema/refuse-input.js';
+import { refusal } from '../common/refusal.js';
 import { isSoundText, SOUND_TEXT } from '../schema/sound-json.js';
 import { type Hint, named, toErrors } from './request-errors.js';
 

@@ -5,7 +5,7 @@ import { readCallerSchema } from './caller-schema.js';
 import { isRecord } from './caller-source.js';
 import { deepFreeze } from './deep-freeze.js';
 import { RecentlyUsed } from './recently-used.js';
-import { refusal } from './refuse-input.js';
+import { refusal } from '../common/refusal.js';
 import { findUnsound } from './sound-json.js';
 
 /** Bytes of one schema's JSON. */

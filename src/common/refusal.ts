@@ -1,4 +1,4 @@
-import { type FieldError, ServiceError } from '../common/errors.js';
+import { type FieldError, ServiceError } from './errors.js';
 
 /** Findings that are told of one request; whoever has more corrects these first. */
 const MAX_TOLD = 50;
