@@ -193,7 +193,7 @@ export class Settings {
   @FromEnv({
     section: LIMITS,
     about: 'Bytes of a stream that may wait for a caller who reads slowly; with more he is cut.',
-    read: integer(16_384, 67_108_864),
+    read: integer(131_072, 67_108_864),
   })
   streamBufferBytes = 1_048_576;
 
