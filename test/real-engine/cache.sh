@@ -6,6 +6,9 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/llm-service/engines
 PYTHON=${PYTHON:-python3.11}
 UV_VERSION=0.13.8
 
+# What the machine trusts, for networks whose proxy signs with a certificate of its own; uv brings a list otherwise.
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}; fi
+
 # Without .pyc files the engines' processes take minutes to start.
 unset PYTHONDONTWRITEBYTECODE
 
