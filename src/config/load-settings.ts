@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { ConfigError } from './config-error.js';
 import { readEnvFile } from './env-file.js';
+import { adoptSecondNames, type SecondName } from './second-names.js';
 import { Settings } from './settings.js';
 import { NotAllowed, variables } from './variable.js';
 
-/** Where a setting's value came from. */
-type Origin = 'environment' | '.env' | 'default';
+/** Where a setting's value came from; a second name leads on to that name's own origin. */
+type Origin = 'environment' | '.env' | 'default' | SecondName;
 
 /** The settings and where each came from, by the variable's name. */
 export interface LoadedSettings {
@@ -43,6 +44,7 @@ export function loadSettings(
     }
   }
 
+  for (const [name, second] of adoptSecondNames(settings)) origins.set(name, second);
   checkTogether(settings);
   return { settings, origins };
 }

@@ -45,6 +45,16 @@ export function oneOf<const T extends string>(...words: readonly T[]): Reader<T>
   };
 }
 
+/** What the service runs for. */
+export type NodeEnv = 'development' | 'production' | 'test';
+
+/** What the service runs for, in the words that other services have for it too. */
+export const environment: Reader<NodeEnv> = (value) => {
+  const word = oneOf('local', 'dev', 'development', 'test', 'prod', 'production')(value);
+  if (word === 'prod') return 'production';
+  return word === 'local' || word === 'dev' ? 'development' : word;
+};
+
 /** true or false. */
 export const flag: Reader<boolean> = (value) => oneOf('true', 'false')(value) === 'true';
 
@@ -83,6 +93,16 @@ function baseUrl(value: string): string {
   }
   return (url.origin + url.pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
 }
+
+/** Address of a PostgreSQL database, as psql takes it. */
+export const databaseUrl: Reader<string> = (value) => {
+  // The host may be missing, as in postgresql:///database?host=/run/postgresql: that is no URL for URL.parse.
+  const withHost = value.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)(?=\/)/, '$1localhost');
+  if (!/^postgres(ql)?:\/\/[^/?#]*\/[^/?#]+/.test(value) || !URL.canParse(withHost)) {
+    throw new NotAllowed('an address like postgresql://user:password@host:5432/database');
+  }
+  return value;
+};
 
 /** A key that may use the API. */
 export interface ApiKey {

@@ -2,10 +2,13 @@ import { isIPv6 } from 'node:net';
 import {
   type ApiKey,
   apiKeys,
+  databaseUrl,
   decimal,
+  environment,
   flag,
   host,
   integer,
+  type NodeEnv,
   oneOf,
   seconds,
   text,
@@ -21,6 +24,7 @@ export type EngineKind = 'sglang' | 'vllm' | 'openai' | 'stub';
 const MODEL = 'Model';
 const ENGINE = 'Engine';
 const LIMITS = 'Time and size limits';
+const STORE = 'Store';
 const SERVER = 'Server';
 const ACCESS = 'Access';
 const LOGGING = 'Logging';
@@ -126,6 +130,30 @@ export class Settings {
 
   @FromEnv({
     section: ENGINE,
+    about: 'OPENAI_API_KEY by another name.',
+    read: token,
+    secret: true,
+  })
+  llmApiKey: string | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'Address of OpenAI’s API, or of one that speaks like it; used with ENGINE=openai only.',
+    read: (value) => [url(value)],
+    example: 'https://api.openai.com/v1',
+  })
+  llmApiBaseUrl: readonly string[] | undefined;
+
+  @FromEnv({
+    section: ENGINE,
+    about: 'MODEL_NAME by another name; used with ENGINE=openai only.',
+    read: text,
+    example: 'gpt-5-mini',
+  })
+  openaiModelMain: string | undefined;
+
+  @FromEnv({
+    section: ENGINE,
     about:
       'Address of a server for POST /v1/embeddings, without /v1. Unset: embeddings are answered with 501, or by the built-in stub where that is the engine.',
     read: url,
@@ -211,6 +239,80 @@ export class Settings {
   })
   slowReaderTimeout = 30;
 
+  @FromEnv({
+    section: STORE,
+    about:
+      'PostgreSQL 14 or later for the call log. Unset: the service starts a server of its own, with its data in DATA_DIR.',
+    read: databaseUrl,
+    secret: true,
+    example: 'postgresql://llm_service:CHANGE-ME@localhost:5432/llm_service',
+  })
+  databaseUrl: string | undefined;
+
+  @FromEnv({
+    section: STORE,
+    about: 'Folder for the service’s own database and for calls that wait for one.',
+    read: text,
+  })
+  dataDir = './data';
+
+  @FromEnv({ section: STORE, about: 'Connections to the database at the most.', read: integer(2, 1000) })
+  databaseConnections = 10;
+
+  @FromEnv({
+    section: STORE,
+    about: 'Seconds that the database may take to store calls; then they are kept on disk until it is back.',
+    read: seconds,
+  })
+  databaseTimeout = 1;
+
+  @FromEnv({
+    section: STORE,
+    about: 'full, or none: the call log keeps facts and no texts. docs/logs.md says what does not work then.',
+    read: oneOf('full', 'none'),
+  })
+  logContent: 'full' | 'none' = 'full';
+
+  @FromEnv({
+    section: STORE,
+    about: 'Bytes of calls that may wait on disk while the database is away.',
+    read: integer(1_048_576, 1_099_511_627_776),
+  })
+  spoolMaxBytes = 1_073_741_824;
+
+  @FromEnv({
+    section: STORE,
+    about: 'true refuses new calls where they cannot be logged any more; false serves them and counts them.',
+    read: flag,
+  })
+  logRequired = false;
+
+  @FromEnv({ section: STORE, about: 'Days that calls are kept.', read: integer(1, 3650) })
+  retentionDays = 90;
+
+  @FromEnv({
+    section: STORE,
+    about:
+      'File to which every answered question of /chat with a prompt version is appended, as CSV. Unset: none.',
+    read: text,
+    example: 'logs/llm_responses.csv',
+  })
+  csvLog: string | undefined;
+
+  @FromEnv({
+    section: STORE,
+    about: 'Bytes after which that file is put aside and a new one begun; five are kept.',
+    read: integer(65_536, 1_099_511_627_776),
+  })
+  csvLogMaxBytes = 104_857_600;
+
+  @FromEnv({
+    section: STORE,
+    about: 'false leaves making and dropping days of the call log to another replica on the same database.',
+    read: flag,
+  })
+  upkeep = true;
+
   @FromEnv({ section: SERVER, about: 'Address that the service listens on.', read: host })
   appHost = '0.0.0.0';
 
@@ -227,7 +329,14 @@ export class Settings {
       'production forbids what is only for trying out: the stub without ENGINE=stub, no keys without AUTH=off.',
     read: oneOf('development', 'production', 'test'),
   })
-  nodeEnv: 'development' | 'production' | 'test' = 'development';
+  nodeEnv: NodeEnv = 'development';
+
+  @FromEnv({
+    section: SERVER,
+    about: 'NODE_ENV by another name; local and dev are development, prod is production.',
+    read: environment,
+  })
+  appEnv: NodeEnv | undefined;
 
   @FromEnv({
     section: ACCESS,

@@ -1,0 +1,48 @@
+import type { PoolConfig } from 'pg';
+import type { Settings } from '../config/settings.js';
+import { DatabaseRefused } from './database-refused.js';
+
+/** What every connection of the service has in common. */
+export function poolConfig({ databaseConnections }: Settings): PoolConfig {
+  return {
+    max: databaseConnections,
+    application_name: 'llm-service',
+    connectionTimeoutMillis: 3000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // A server that is frozen keeps its connections and says nothing.
+    query_timeout: 30_000,
+  };
+}
+
+/** A server's refusals that no waiting mends, by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const REFUSALS: Readonly<Record<string, string>> = {
+  '28P01': 'the server does not accept its password',
+  '28000': 'the server does not accept its user',
+  '3D000': 'the server has no such database: make it with createdb',
+  '42501': 'its user may not connect to that database: grant it CONNECT',
+};
+
+/** Makes of what a connection threw either a refusal, told without the password, or nothing where waiting may help. */
+export function refusalOf(error: unknown): DatabaseRefused | undefined {
+  if (error instanceof DatabaseRefused) return error;
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  const reason = REFUSALS[code];
+  if (reason !== undefined)
+    return new DatabaseRefused(`DATABASE_URL cannot be used: ${reason} (${message}).`);
+  if (/does not support SSL|self-signed certificate|unable to verify/i.test(message)) {
+    return new DatabaseRefused(
+      `DATABASE_URL cannot be used: ${message}. Its parameter sslmode says how to connect (disable, require, verify-full).`,
+    );
+  }
+  if (message.includes('password must be a string')) {
+    return new DatabaseRefused('DATABASE_URL cannot be used: the server wants a password, and it has none.');
+  }
+  const { syscall, path } = error as { syscall?: string; path?: string };
+  if (code === 'ENOENT' && syscall === 'open') {
+    return new DatabaseRefused(
+      `DATABASE_URL cannot be used: it names the file ${path ?? ''}, which is not there.`,
+    );
+  }
+  return undefined;
+}
