@@ -105,7 +105,7 @@ describe('a stream', () => {
         deadlineAt: inAMinute(),
         signal: new AbortController().signal,
         onTry: () => undefined,
-        onTokens: () => undefined,
+        onTried: () => undefined,
       },
     );
 

@@ -150,7 +150,9 @@ async function play(task: Task, speeches: readonly Speech[], only?: readonly str
   const heard = new Hearing(task.spoken);
   const asked: Asked[] = [];
   const asker = {
-    record: new CallRecord(task.name, task.lane, true, {}, {} as RequestContext, FACTS),
+    record: new CallRecord(task.name, task.lane, true, {}, {} as RequestContext, FACTS, {
+      modelAsked: FACTS.model,
+    }),
     ask: (request: Asked, listener?: ReplyListener): Promise<EngineReply> => {
       // After a fault the engine is asked once more, as EngineService does.
       for (const isLast of [false, true]) {

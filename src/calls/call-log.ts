@@ -14,7 +14,7 @@ export class CallLog {
   }
 
   #write(call: CallRecord): void {
-    const { facts, context, usage, labels, outcome, judgements } = call;
+    const { facts, context, usage, labels, outcome } = call;
     const { queue, engine, total } = facts.timing;
     const line = {
       message: 'call',
@@ -26,7 +26,7 @@ export class CallLog {
       outcome,
       code: call.code,
       left: outcome === 'cancelled' ? context.leftBecause : undefined,
-      rung: call.reAsks > 0 && outcome === 'ok' ? 're-asked' : judgements[0],
+      rung: call.rung,
       model: facts.model,
       provider: facts.provider,
       attempts: facts.attempts,
@@ -44,6 +44,7 @@ export class CallLog {
       turn: labels.turn,
       user_id: labels.userId,
       tags: labels.tags,
+      prompt_version: labels.promptVersion,
     };
     if (outcome === 'failed') this.#logger.warn(line);
     else this.#logger.log(line);

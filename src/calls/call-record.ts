@@ -1,5 +1,6 @@
 import type { RequestContext } from '../common/request-context.js';
 import type { Usage } from '../engine/engine-request.js';
+import type { TryReport } from '../engine/try-report.js';
 import type { RunawayReason } from '../engine/watchdog.js';
 
 /** Where a valid reply was found: as it came, after stripping what was around it, or in the reasoning field. */
@@ -15,20 +16,47 @@ export type Judgement = Rung | Flaw;
 /** How a call ended. */
 export type Outcome = 'ok' | 'failed' | 'cancelled';
 
-/** What a caller said about the call besides its question. */
+/** What a call is known by besides its question: what its caller said of it, and the prompt that he chose. */
 export interface CallLabels {
   readonly interviewId?: string;
   readonly turn?: number;
   readonly userId?: string;
   readonly tags?: readonly string[];
+  /** Version of the service's own prompt, where the question had one. */
+  readonly promptVersion?: string;
+  /** Hash of that version's text. */
+  readonly promptHash?: string;
 }
 
-/** Everything that is known of one call, while it runs and when it is over. Its question and answer are not in here. */
+/** What was said in a call. The call log keeps it and nothing else does: it is a candidate's words. */
+export interface CallContent {
+  /** What the caller wanted to know, as text. */
+  question?: string | undefined;
+  /** The answer where it is text; an object is in `reply` alone. */
+  answer?: string | undefined;
+  /** The reply as JSON, as the caller got it. */
+  reply?: string;
+}
+
+/** What a call asks by; fixed before an engine is asked. */
+export interface CallPlan {
+  /** The model that the caller or the service named; engines may answer under another name. */
+  readonly modelAsked: string;
+  /** Hash of the fixed part of the prompt, where there is one. */
+  readonly promptHash?: string | undefined;
+  /** Hash of the schema that the reply must follow. */
+  readonly schemaHash?: string | undefined;
+}
+
+/** Everything that is known of one call, while it runs and when it is over. */
 export class CallRecord {
   /** `performance.now()` at the start. */
   readonly startedAt = performance.now();
   /** What the model's replies were judged as, structured calls only. */
   readonly judgements: Judgement[] = [];
+  /** Every try at an engine, in order. */
+  readonly tries: TryReport[] = [];
+  readonly content: CallContent = {};
   /** Why the watchdog broke replies off. */
   readonly runaways: RunawayReason[] = [];
   /** Tokens of all replies, discarded ones included. */
@@ -55,6 +83,7 @@ export class CallRecord {
     readonly context: RequestContext,
     /** Those facts that go into the reply's headers. */
     readonly facts: NonNullable<RequestContext['call']>,
+    readonly plan: CallPlan,
   ) {}
 
   /** Takes the tokens of one reply. */
@@ -69,6 +98,11 @@ export class CallRecord {
   /** How often a structured call asked again after a flaw: what stands of a reply can be judged without a further ask. */
   get reAsks(): number {
     return Math.max(0, Math.min(this.judgements.length, this.facts.attempts) - 1);
+  }
+
+  /** Where the valid reply was found, or what was wrong with the only one. */
+  get rung(): Judgement | 're-asked' | undefined {
+    return this.reAsks > 0 && this.outcome === 'ok' ? 're-asked' : this.judgements[0];
   }
 
   /** Milliseconds since the start. */

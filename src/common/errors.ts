@@ -48,11 +48,16 @@ const catalogue = {
     remedy:
       'Leave model out or ask for a served one; the operator sets MODEL_NAME to the name in the engine’s /v1/models.',
   },
+  PROMPT_NOT_FOUND: {
+    status: 404,
+    title: 'No such version of the prompt',
+    remedy: 'Ask for a version named in detail, or leave prompt_version out.',
+  },
   CALL_NOT_FOUND: {
     status: 404,
-    title: 'No such running call',
+    title: 'No such call',
     remedy:
-      'Take X-Call-Id from the reply’s headers, or the X-Request-Id that you sent, and the key that made the call.',
+      'Take X-Call-Id from the reply’s headers, or to cancel a call the X-Request-Id that you sent, and the key that made the call.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,
@@ -156,6 +161,18 @@ const catalogue = {
     title: 'The engine refused the service’s key',
     remedy: 'Set ENGINE_API_KEY (OPENAI_API_KEY for ENGINE=openai) to the key that the engine expects.',
   },
+  CALL_LOG_FULL: {
+    status: 503,
+    title: 'Calls cannot be logged',
+    remedy:
+      'Try again after Retry-After. The operator brings the database back or makes room in DATA_DIR, or sets LOG_REQUIRED=false.',
+  },
+  DATABASE_UNAVAILABLE: {
+    status: 503,
+    title: 'The database does not answer',
+    remedy:
+      'Ask again after the seconds in Retry-After. The operator looks at /health and at what DATABASE_URL names; calls go on meanwhile.',
+  },
   ENGINE_UNREACHABLE: {
     status: 503,
     title: 'No engine can be reached',
@@ -176,6 +193,11 @@ const catalogue = {
     status: 504,
     title: 'The answer was not there in time',
     remedy: 'Ask for fewer tokens, or raise REQUEST_TIMEOUT.',
+  },
+  QUERY_TOO_SLOW: {
+    status: 504,
+    title: 'The call log was not searched in time',
+    remedy: 'Ask for a shorter period with from and to, or for one user_id or interview_id.',
   },
   ENGINE_STALLED: {
     status: 504,

@@ -39,7 +39,12 @@ function flatten(found: readonly ValidationError[], parent: string): FieldError[
     if (!own) return flatten(error.children ?? [], path);
     const [name, message] = own;
     if (Array.isArray(error.value) && ITEM_CHECKS[name]) {
-      return [...wrongItems(error.value, path, ITEM_CHECKS[name]), ...flatten(error.children ?? [], path)];
+      const items = [
+        ...wrongItems(error.value, path, ITEM_CHECKS[name]),
+        ...flatten(error.children ?? [], path),
+      ];
+      // None where the field is no list, and a list of sound items stands in its place.
+      if (items.length > 0) return items;
     }
     const isUnknown = name === 'whitelistValidation';
     return [{ path, message: isUnknown ? `${error.property} is not a field of this request` : message }];

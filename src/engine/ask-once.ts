@@ -13,12 +13,14 @@ import { readText } from './wire.js';
  * @throws whatever went wrong, for {@link faultOf}
  */
 export async function askOnce(
-  { address, guard, tally, askedAt, id }: Try,
+  one: Try,
   request: EngineRequest,
   dialect: Dialect,
   listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
-  const answer = await address.post('/v1/chat/completions', dialect.body(request, id), guard);
+  const { address, guard, tally, askedAt, id } = one;
+  one.request = JSON.stringify(dialect.body(request, id));
+  const answer = await address.post('/v1/chat/completions', one.request, guard);
   await refuseErrors(answer, dialect);
   const { delivery, maxTokens, reasoningTokens = maxTokens } = request;
   const watchdog = new Watchdog({ maxTokens, reasoningTokens });

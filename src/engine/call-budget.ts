@@ -1,4 +1,4 @@
-import type { Usage } from './engine-request.js';
+import type { TryReport } from './try-report.js';
 
 /** What one call may still use, over all that is asked for it, and who hears of its tries. */
 export interface CallBudget {
@@ -10,8 +10,8 @@ export interface CallBudget {
   failedAt?: string;
   /** Called before the engine is asked, once per try. */
   onTry(): void;
-  /** Called once per try when it is over, however it ended, with the tokens that it cost as far as they are known. */
-  onTokens(usage: Usage, outcome: 'answered' | 'failed'): void;
+  /** Called once per try when it is over, however it ended. */
+  onTried(report: TryReport): void;
 }
 
 /** Who hears of a reply while it is made. */

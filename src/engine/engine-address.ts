@@ -71,13 +71,13 @@ export class EngineAddress {
   }
 
   /**
-   * Posts a request as it is.
+   * Posts a JSON text.
    * @throws EngineFault where no response came
    */
-  post(path: string, body: object, guard: ReplyGuard): Promise<WireReply> {
+  post(path: string, body: string, guard: ReplyGuard): Promise<WireReply> {
     return post(this.#pool, {
       path: this.#basePath + path,
-      body: JSON.stringify(body),
+      body,
       headers: this.#headers,
       guard,
     });

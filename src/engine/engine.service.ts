@@ -239,7 +239,9 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       one.succeed();
       return result;
     } catch (thrown) {
-      throw this.#faultOf(one, thrown);
+      const fault = this.#faultOf(one, thrown);
+      one.fail(fault.kind);
+      throw fault;
     } finally {
       if (!one.goesOn) one.close();
     }

@@ -28,6 +28,7 @@ export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<
 
 /** Reads a reply that came as a whole, and what it cost. */
 export function readWhole(text: string, dialect: Dialect, tally: Tally): ReadReply {
+  tally.said = text;
   const reply = replyOf(text, dialect);
   tally.count(reply.usage);
   return reply;
@@ -88,7 +89,6 @@ export async function readStream(bytes: AsyncIterable<Buffer>, reading: StreamRe
 
 /** A reply while it arrives. */
 class StreamedReply {
-  #content = '';
   #reasoning = '';
   #model = '';
   #firstTokenMs: number | undefined;
@@ -127,7 +127,7 @@ class StreamedReply {
   /** @throws EngineFault where the stream ended too early */
   reply(): ReadReply {
     const common = {
-      content: this.#content,
+      content: this.reading.tally.said,
       reasoning: this.#reasoning,
       usage: this.reading.tally.usage,
       model: this.#model,
@@ -151,7 +151,7 @@ class StreamedReply {
       this.#runaway ??= watchdog.reasoning(reasoning, reasoningTokens);
     }
     if (content) {
-      this.#content += content;
+      tally.said += content;
       this.#runaway ??= watchdog.content(content);
       if (!this.#runaway) listener?.onText(content);
     }

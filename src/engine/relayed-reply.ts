@@ -29,6 +29,7 @@ function readWhole(text: string, dialect: Dialect, tally: Tally): RelayedText {
     if (!choice) throw new EngineFault('bad-response', { seen: 'no choices' });
     if (dialect.finishOf(choice) === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
   }
+  tally.said = text;
   tally.count(usageOf(body.usage));
   return { text, model: typeof body.model === 'string' ? body.model : undefined };
 }
@@ -46,8 +47,8 @@ export async function relayOnce(
 ): Promise<RelayedReply> {
   const { address, guard, tally } = one;
   const { path, body } = request;
-  const sent = path === '/v1/embeddings' ? body : dialect.relayed(body, one.id);
-  const response = await address.post(path, sent, guard);
+  one.request = JSON.stringify(path === '/v1/embeddings' ? body : dialect.relayed(body, one.id));
+  const response = await address.post(path, one.request, guard);
   await refuseErrors(response, dialect);
   if (body.stream !== true) return readWhole(await readText(response), dialect, tally);
   const stream = await RelayedStream.open(response, {
@@ -62,6 +63,7 @@ export async function relayOnce(
     },
     onFault: (thrown) => {
       const fault = toFault(thrown);
+      one.fail(fault.kind);
       one.close();
       return fault.toServiceError(address.contextTokens);
     },
@@ -136,6 +138,11 @@ export class RelayedStream {
     return undefined;
   }
 
+  /** What it has said so far, without its thinking. */
+  get said(): string {
+    return this.reading.tally.said;
+  }
+
   /** Waits for a slow caller; the engine is not read on meanwhile, and its silence does not count. */
   async pausedFor(slow: Promise<void>): Promise<void> {
     this.reading.guard.pause();
@@ -193,6 +200,7 @@ export class RelayedStream {
     if (!said && !reasoning) return;
     guard.started();
     tally.piece();
+    tally.said += said;
     const watchdog = this.#watchdogOf(index);
     const runaway =
       (reasoning ? watchdog.reasoning(reasoning) : undefined) ?? (said ? watchdog.content(said) : undefined);

@@ -1,7 +1,9 @@
 import type { Usage } from './engine-request.js';
 
-/** Tokens of one try, known before it is over: what a reply cost that nobody waits for any more. */
+/** What one try has brought and cost so far: known before it is over, for a reply that nobody waits for any more too. */
 export class Tally {
+  /** The JSON of a whole reply, or the text of a stream as far as it came. */
+  said = '';
   #usage: Usage | undefined;
   #pieces = 0;
 

@@ -1,5 +1,6 @@
 import type { CallBudget } from './call-budget.js';
 import type { EngineAddress } from './engine-address.js';
+import type { FaultKind } from './engine-fault.js';
 import { type ReplyBounds, ReplyGuard } from './reply-guard.js';
 import { Tally } from './tally.js';
 
@@ -11,7 +12,10 @@ export class Try {
   readonly tally = new Tally();
   /** `performance.now()` of the request. */
   readonly askedAt = performance.now();
-  #outcome: 'answered' | 'failed' = 'failed';
+  /** The JSON that was sent. */
+  request = '';
+  /** Why it failed; what nobody succeeded with is a call that was left. */
+  #fault: FaultKind | undefined = 'cancelled';
   #goesOn = false;
 
   constructor(
@@ -38,7 +42,12 @@ export class Try {
 
   /** Says that the reply was read to its end. */
   succeed(): void {
-    this.#outcome = 'answered';
+    this.#fault = undefined;
+  }
+
+  /** Says why it failed. */
+  fail(fault: FaultKind): void {
+    this.#fault = fault;
   }
 
   /** Ends the try, however it went; to be called once. */
@@ -46,6 +55,14 @@ export class Try {
     this.guard.close();
     // Closing the connection does not stop every engine at once.
     if (this.guard.isEnded) void this.address.abort(this.id);
-    this.budget.onTokens(this.tally.usage, this.#outcome);
+    this.budget.onTried({
+      id: this.id,
+      engine: this.address.url,
+      ms: performance.now() - this.askedAt,
+      fault: this.#fault,
+      usage: this.tally.usage,
+      request: this.request,
+      reply: this.tally.said,
+    });
   }
 }

@@ -15,6 +15,29 @@ export class EngineStatusDto {
   notice?: string;
 }
 
+/** Where calls are kept. */
+export class StoreStatusDto {
+  /** Whose database it is: `embedded` is the service's own. */
+  kind!: 'embedded' | 'server';
+
+  /** Whether it takes calls; while it does not, they wait on disk. */
+  ready!: boolean;
+
+  /** What is kept: `none` are facts without texts. */
+  content!: 'full' | 'none';
+
+  /** Calls that wait on disk for the database. */
+  @ApiProperty({ type: 'integer' })
+  calls_waiting!: number;
+
+  /** Calls that are in no log, since the start. */
+  @ApiProperty({ type: 'integer' })
+  calls_dropped!: number;
+
+  /** Why it does not take calls, for keys with the scope read. */
+  notice?: string;
+}
+
 /** One engine, for keys with the scope read. */
 export class EngineDetailDto {
   url!: string;
@@ -42,12 +65,14 @@ export class HealthDetailsDto {
 /** State of the service. */
 export class HealthDto {
   /**
-   * ok: calls are served. degraded: the service runs, its engine does not. stopping: it was told to stop.
+   * ok: calls are served. degraded: the service runs, its engine or its database does not. stopping: it was told to stop.
    * @example 'ok'
    */
   status!: 'ok' | 'degraded' | 'stopping';
 
   engine!: EngineStatusDto;
+
+  store!: StoreStatusDto;
 
   details?: HealthDetailsDto;
 }

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
 import { VERSION } from '../common/version.js';
+import { CallStore } from '../calls/call-store.js';
 import { ReplyCounters } from '../calls/reply-counters.js';
 import { Draining } from './draining.js';
 import { Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
 import { EngineService } from '../engine/engine.service.js';
-import type { HealthDto, ReadyDto } from './health.dto.js';
+import type { HealthDto, ReadyDto, StoreStatusDto } from './health.dto.js';
 
 @Injectable()
 export class HealthService {
@@ -14,15 +16,19 @@ export class HealthService {
     private readonly engine: EngineService,
     private readonly counters: ReplyCounters,
     private readonly draining: Draining,
+    private readonly database: DatabaseService,
+    private readonly calls: CallStore,
   ) {}
 
   health(context: RequestContext): HealthDto {
     const { provider } = this.engine.dialect;
     const problem = this.engine.notReadyBecause();
     const notice = problem === undefined ? this.#stubNotice(provider) : this.#shown(problem, context);
+    const isSound = problem === undefined && this.database.problem === undefined;
     return {
-      status: this.draining.active ? 'stopping' : problem === undefined ? 'ok' : 'degraded',
+      status: this.draining.active ? 'stopping' : isSound ? 'ok' : 'degraded',
       engine: { provider, ready: problem === undefined, ...(notice !== undefined && { notice }) },
+      store: this.#store(context),
       ...(maySeeDetails(context) && {
         details: {
           version: VERSION,
@@ -37,8 +43,23 @@ export class HealthService {
 
   ready(context: RequestContext): ReadyDto {
     const problem = this.draining.active ? 'The service was told to stop.' : this.engine.notReadyBecause();
-    if (problem === undefined) return { status: 'ready' };
-    return { status: 'not_ready', reason: this.#shown(problem, context) };
+    if (problem !== undefined) return { status: 'not_ready', reason: this.#shown(problem, context) };
+    return this.calls.refusesCalls
+      ? { status: 'not_ready', reason: 'Calls cannot be logged, and LOG_REQUIRED is set.' }
+      : { status: 'ready' };
+  }
+
+  #store(context: RequestContext): StoreStatusDto {
+    const { problem, kind } = this.database;
+    const { waiting, dropped } = this.calls.state;
+    return {
+      kind,
+      ready: problem === undefined,
+      content: this.settings.logContent,
+      calls_waiting: waiting,
+      calls_dropped: dropped,
+      ...(problem !== undefined && maySeeDetails(context) && { notice: problem }),
+    };
   }
 
   #stubNotice(provider: string): string | undefined {

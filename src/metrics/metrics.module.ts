@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { CallsModule } from '../calls/calls.module.js';
+import { DatabaseModule } from '../database/database.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsService } from './metrics.service.js';
 
 /** What Prometheus reads. */
 @Module({
-  imports: [CallsModule, EngineModule],
+  imports: [CallsModule, DatabaseModule, EngineModule],
   controllers: [MetricsController],
   providers: [MetricsService],
 })

@@ -2,25 +2,35 @@ import { Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import { CallEvents } from '../calls/call-events.js';
 import type { CallRecord } from '../calls/call-record.js';
+import { CallStore } from '../calls/call-store.js';
 import { VERSION } from '../common/version.js';
 import { Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
 import { EngineService } from '../engine/engine.service.js';
 import { CallMetrics } from './call-metrics.js';
 import { registerEngineMetrics } from './engine-metrics.js';
 import { GenAiMetrics } from './gen-ai-metrics.js';
 import { ModelNames } from './model-names.js';
 import { processMetrics } from './process-metrics.js';
+import { registerStoreMetrics } from './store-metrics.js';
 
 /** Keeps the numbers of this application. All that is known of a call comes from its record. */
 @Injectable()
 export class MetricsService {
   readonly #registry = new Registry();
 
-  constructor(events: CallEvents, engine: EngineService, settings: Settings) {
+  constructor(
+    events: CallEvents,
+    engine: EngineService,
+    settings: Settings,
+    database: DatabaseService,
+    store: CallStore,
+  ) {
     const models = new ModelNames(engine, settings.modelName);
     const calls = new CallMetrics(this.#registry);
     const genAi = new GenAiMetrics(this.#registry);
     registerEngineMetrics(this.#registry, engine);
+    registerStoreMetrics(this.#registry, database, store);
     new Gauge({
       name: 'llm_service_build_info',
       help: 'Always 1; its label is the version.',

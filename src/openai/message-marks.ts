@@ -36,6 +36,9 @@ function mapTexts<T>(value: T, map: (text: string) => string): T {
   ) as T;
 }
 
+/** Puts the marks back into a text. */
+export const restoreText = (text: string): string => restoreMarks(text, MARKS_ONLY);
+
 /** Puts the marks back into a reply, whole or event by event. */
 export function restoringRewrite(streams: boolean): Rewrite {
   if (!streams) return (text) => JSON.stringify(restoreIn(JSON.parse(text)));

@@ -13,7 +13,7 @@ import type { ChatRequest } from './chat-request.js';
 import type { CompletionRequest } from './completion-request.js';
 import type { EmbeddingRequest } from './embedding-request.js';
 import { streamOf, withoutNullNames } from './completion-events.js';
-import { neutralised, restoringRewrite } from './message-marks.js';
+import { neutralised, restoreText, restoringRewrite } from './message-marks.js';
 
 const chatTask: Task = { name: 'v1_chat', lane: 'interactive', delivery: 'whole', thinking: false };
 const completionTask: Task = { ...chatTask, name: 'v1_completions' };
@@ -77,7 +77,8 @@ export class OpenAiService {
     const { messages, changed } = neutralised(admitted.messages);
     const relay = this.#relayed('/v1/chat/completions', { ...admitted, messages });
     const rewrite = rewriteOf(request, changed);
-    const reply = await this.runner.runRelay(chatTask, relay, optionsOf(request), context, rewrite);
+    const restore = changed ? restoreText : undefined;
+    const reply = await this.runner.runRelay(chatTask, relay, optionsOf(request), context, rewrite, restore);
     return reply?.text;
   }
 

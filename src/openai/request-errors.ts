@@ -1,7 +1,7 @@
 import type { FieldError } from '../common/errors.js';
 import type { Finding } from '../schema/checker.js';
 import { pointerTo } from '../schema/json-pointer.js';
-import { nearestName } from './nearest-name.js';
+import { nearestName } from '../common/nearest-name.js';
 import { LABEL, NAME, PROSE, TOKEN_ID } from './request-fields.js';
 
 /** What is told of a value that people send for a reason. */

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Static, TObject } from 'typebox';
 import type { FieldError } from '../common/errors.js';
+import { textHash } from '../common/text-hash.js';
 import { compileChecker, type Finding } from './checker.js';
 import { deepFreeze } from './deep-freeze.js';
 import { type DialectSchema, lintSchema } from './dialect.js';
@@ -51,7 +51,7 @@ export function defineSchema<T extends TObject>(name: string, type: T): ReplySch
     name,
     documented: deepFreeze(closed),
     grammar,
-    hash: createHash('sha256').update(JSON.stringify(grammar)).digest('hex').slice(0, 12),
+    hash: textHash(JSON.stringify(grammar)),
     check: (value) => distinct(find(value).map(toFieldError)).slice(0, MAX_TOLD),
   };
 }

@@ -86,9 +86,10 @@ export class Call {
         record.facts.attempts++;
         if (this.streaming && this.#opensAtTry) this.openStream();
       },
-      onTokens: (usage, outcome) => {
-        record.addTokens(usage);
-        if (outcome === 'failed') record.wastedTokens += usage.total_tokens;
+      onTried: (report) => {
+        record.tries.push(report);
+        record.addTokens(report.usage);
+        if (report.fault !== undefined) record.wastedTokens += report.usage.total_tokens;
       },
     };
   }

@@ -1,5 +1,6 @@
 import type { FieldError } from '../common/errors.js';
 import type { Sampling } from '../engine/engine-request.js';
+import { textHash } from '../common/text-hash.js';
 import type { ReplySchema } from '../schema/define-schema.js';
 import { pickFields } from '../schema/pick-fields.js';
 
@@ -53,6 +54,8 @@ export interface StructuredTask<T = unknown, I = unknown> extends StructuredShap
   readonly schema: ReplySchema<T>;
   /** The fixed output contract that follows the caller's system prompt. */
   readonly contract: string;
+  /** Tells the contract's versions apart, see {@link textHash}. */
+  readonly contractHash: string;
   /** Sentences that this call adds to the contract, for instance its pass mark. */
   readonly terms?: (input: I) => readonly string[];
   readonly rules: readonly MeaningRule<T, I>[];
@@ -62,7 +65,10 @@ export interface StructuredTask<T = unknown, I = unknown> extends StructuredShap
 }
 
 /** Checks a task at definition, so that a mistake in it stops the start and not a call. */
-export function defineTask<T, I>(task: Omit<StructuredTask<T, I>, 'rests'>): StructuredTask<T, I> {
+export function defineTask<T, I>(
+  definition: Omit<StructuredTask<T, I>, 'rests' | 'contractHash'>,
+): StructuredTask<T, I> {
+  const task = { ...definition, contractHash: textHash(definition.contract) };
   const fields = Object.keys(task.schema.grammar.properties ?? {});
   const missing = fields.filter((field) => !new RegExp(String.raw`\b${field}\b`).test(task.contract));
   if (missing.length > 0) {

@@ -1,7 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { CallEvents } from '../calls/call-events.js';
-import { CallRecord } from '../calls/call-record.js';
+import { type CallPlan, CallRecord } from '../calls/call-record.js';
+import { CallStore } from '../calls/call-store.js';
 import { ServiceError } from '../common/errors.js';
 import type { EventStream } from '../common/event-stream.js';
 import { unexpectedFault } from '../common/problem.filter.js';
@@ -64,6 +65,7 @@ export class TaskRunner {
     private readonly settings: Settings,
     private readonly engine: EngineService,
     private readonly events: CallEvents,
+    private readonly store: CallStore,
   ) {}
 
   /**
@@ -86,11 +88,15 @@ export class TaskRunner {
       format: { name: task.schema.name, grammar: task.schema.grammar },
     };
     const bounds = { maxAttempts: this.settings.structuredMaxAttempts, ceiling };
-    return this.#answer(task, options, context, async (call) => {
+    const plan = { promptHash: task.contractHash, schemaHash: task.schema.hash };
+    return this.#answer({ task, options, context, plan }, async (call) => {
+      call.record.content.question = input.userPrompt;
       const fields = call.streams ? new FieldStream(task, fieldEvents(call), only) : undefined;
       const value = await askStructured(call, task, request, input.facts, bounds, fields);
-      const reply = task.toReply?.(value) ?? value;
-      return only ? (pick(reply, only) as T) : reply;
+      const whole = task.toReply?.(value) ?? value;
+      const reply = only ? (pick(whole, only) as T) : whole;
+      call.record.content.reply = JSON.stringify(reply);
+      return reply;
     });
   }
 
@@ -110,9 +116,12 @@ export class TaskRunner {
     }));
     const maxTokens = options.maxTokens ?? task.maxTokens ?? this.settings.defaultMaxTokens;
     const request = this.#request(task, options, harmless, maxTokens);
-    return this.#answer(task, options, context, async (call) => {
+    return this.#answer({ task, options, context }, async (call) => {
+      call.record.content.question = messages.findLast(({ role }) => role === 'user')?.content;
       const text = call.streams ? new TextStream(task, textEvents(call)) : undefined;
       const { content, usage } = await askText(call, request, text);
+      call.record.content.answer = content;
+      call.record.content.reply = JSON.stringify({ content, usage });
       return { content, usage };
     });
   }
@@ -120,6 +129,7 @@ export class TaskRunner {
   /**
    * Passes a request of OpenAI's own API on, and its reply back nearly as it is.
    * @param rewrite what is changed about the reply's text, or about each event of its stream
+   * @param restore what is changed about the words of a stream, once they are all there
    * @throws ServiceError every error of the engine; once a stream has begun, an error is its last event
    */
   async runRelay(
@@ -128,21 +138,22 @@ export class TaskRunner {
     options: CallOptions,
     context: RequestContext,
     rewrite?: Rewrite,
+    restore?: (text: string) => string,
   ): Promise<RelayedText | undefined> {
-    return this.#answer(
-      task,
-      options,
-      context,
-      async (call) => {
-        const reply = await call.relay(request);
-        if (!(reply instanceof RelayedStream)) {
-          return rewrite ? { ...reply, text: rewrite(reply.text) } : reply;
-        }
-        await relayStream(call, reply, this.settings.slowReaderTimeout * 1000, rewrite);
-        return { text: '', model: reply.model };
-      },
-      openAiVoice,
-    );
+    return this.#answer({ task, options, context, voice: openAiVoice }, async (call) => {
+      const { content } = call.record;
+      content.question = lastQuestionIn(request.body);
+      const reply = await call.relay(request);
+      if (!(reply instanceof RelayedStream)) {
+        const text = rewrite ? rewrite(reply.text) : reply.text;
+        content.reply = text;
+        return { ...reply, text };
+      }
+      await relayStream(call, reply, this.settings.slowReaderTimeout * 1000, rewrite);
+      content.answer = restore ? restore(reply.said) : reply.said;
+      content.reply = JSON.stringify({ content: content.answer });
+      return { text: '', model: reply.model };
+    });
   }
 
   /**
@@ -160,23 +171,14 @@ export class TaskRunner {
     const { defaultMaxTokens, structuredMaxAttempts: maxAttempts } = this.settings;
     const maxTokens = request.maxTokens ?? defaultMaxTokens;
     const bounds = { maxAttempts, ceiling: request.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
-    return this.#answer(
-      task,
-      options,
-      context,
-      async (call) => {
-        const reply = await askCheckedRelay(
-          call,
-          task,
-          { ...request, maxTokens },
-          this.engine.dialect,
-          bounds,
-        );
-        for (const event of toEvents?.(reply.text) ?? []) call.openStream().write(`data: ${event}\n\n`);
-        return reply;
-      },
-      openAiVoice,
-    );
+    return this.#answer({ task, options, context, voice: openAiVoice }, async (call) => {
+      call.record.content.question = lastQuestionIn(request.body);
+      const asked = { ...request, maxTokens };
+      const reply = await askCheckedRelay(call, task, asked, this.engine.dialect, bounds);
+      call.record.content.reply = reply.text;
+      for (const event of toEvents?.(reply.text) ?? []) call.openStream().write(`data: ${event}\n\n`);
+      return reply;
+    });
   }
 
   #request(
@@ -207,13 +209,12 @@ export class TaskRunner {
 
   /** Runs a call and hands its answer out: whole, or as the stream's last event. */
   async #answer<R extends object>(
-    task: Task,
-    options: CallOptions,
-    context: RequestContext,
+    beginning: Beginning,
     run: (call: Call) => Promise<R>,
-    voice: Voice = ownVoice,
   ): Promise<R | undefined> {
-    const call = this.#begin(task, options, context);
+    const { context, voice = ownVoice } = beginning;
+    this.store.admit();
+    const call = this.#begin(beginning);
     const { record } = call;
     try {
       const reply = await this.#record(call, run);
@@ -229,17 +230,21 @@ export class TaskRunner {
     return undefined;
   }
 
-  #begin(task: Task, options: CallOptions, context: RequestContext): Call {
+  #begin({ task, options, context, plan }: Beginning): Call {
     const { settings } = this;
+    const modelAsked = options.model ?? settings.modelName;
     const facts = {
       callId: randomUUIDv7(),
-      model: options.model ?? settings.modelName,
+      model: modelAsked,
       provider: this.engine.dialect.provider,
       attempts: 0,
       timing: { queue: 0, engine: 0, total: 0 },
     };
     context.call = facts;
-    const record = new CallRecord(task.name, task.lane, options.stream ?? false, options, context, facts);
+    const record = new CallRecord(task.name, task.lane, options.stream ?? false, options, context, facts, {
+      ...plan,
+      modelAsked,
+    });
     const streaming = { pingMs: settings.streamPing * 1000, bufferBytes: settings.streamBufferBytes };
     const deadlineAt = record.startedAt + settings.requestTimeout * 1000;
     const onExchange = (request: EngineRequest, reply: EngineReply): void => {
@@ -254,25 +259,58 @@ export class TaskRunner {
     );
   }
 
+  /** Writes a call into the log as it stands: before its answer is whole for the caller. */
+  #keep(record: CallRecord): Promise<void> {
+    record.facts.timing.total = record.elapsedMs();
+    return this.store.write(record);
+  }
+
   /** Tells of a call's beginning and end, and of how it ended. */
   async #record<R>(call: Call, run: (call: Call) => Promise<R>): Promise<R> {
     const { record } = call;
     this.events.emit('start', record);
+    // Nobody waits for it: the row that ends the call goes the same way behind it, and says how that went.
+    if (call.streams) this.#keep(record).catch(() => undefined);
     try {
       const result = await run(call);
       record.outcome = 'ok';
+      await this.#keep(record);
       return result;
     } catch (error) {
+      const isKept = record.outcome === 'ok';
       record.code = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
       record.outcome = record.code === 'CANCELLED' ? 'cancelled' : 'failed';
       const runaway = error instanceof ServiceError && runawayOf(error);
       if (runaway) record.runaways.push(runaway);
+      // What went wrong before is what the caller is told, also where the log fails on top of it.
+      if (!isKept) await this.#keep(record).catch(() => undefined);
       throw error;
     } finally {
       record.facts.timing.total = record.elapsedMs();
       this.events.emit('end', record);
     }
   }
+}
+
+/** What a call begins with. */
+interface Beginning {
+  readonly task: Task;
+  readonly options: CallOptions;
+  readonly context: RequestContext;
+  readonly plan?: Omit<CallPlan, 'modelAsked'>;
+  /** How a stream to the caller ends. */
+  readonly voice?: Voice;
+}
+
+/** What a request of OpenAI's API asks, as text: its last message of the user, or its prompt. */
+function lastQuestionIn(body: object): string | undefined {
+  const { messages = [], prompt } = body as {
+    messages?: readonly { role: string; content: unknown }[];
+    prompt?: unknown;
+  };
+  if (typeof prompt === 'string') return prompt;
+  const content = messages.findLast(({ role }) => role === 'user')?.content;
+  return typeof content === 'string' ? content : undefined;
 }
 
 /** Why the watchdog broke a relayed stream off, where that is what ended the call. */

@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { request } from 'undici';
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/configure-app.js';
-import type { Reply } from '../support/service.js';
+import { type Reply, testStore } from '../support/service.js';
 import { openStream, type OpenStream } from '../support/sse.js';
 import { ENGINE_KEY, type RunningEngine } from './drivers/driver.js';
 import { LongCall } from './long-call.js';
@@ -37,6 +37,7 @@ export class ContractService {
       logLevel: 'ERROR',
       // A limit that only a busy machine reaches would say nothing about an engine.
       firstTokenTimeout: 240,
+      ...testStore(),
     };
     const app = await createApp(Object.assign(new Settings(), own, overrides));
     running.push(app);

@@ -81,7 +81,7 @@ export function emptyFolder(): string {
   return folder;
 }
 
-/** Starts the built service on a free port; it ends with the test. */
+/** Starts the built service on a free port, with the tests' database unless one is named; it ends with the test. */
 export function startBuilt(
   environment: Readonly<Record<string, string>> = {},
   { cwd = emptyFolder(), detached = false } = {},
@@ -89,7 +89,12 @@ export function startBuilt(
   const child = spawn(process.execPath, [MAIN], {
     cwd,
     detached,
-    env: { APP_HOST: '127.0.0.1', APP_PORT: '0', ...environment },
+    env: {
+      APP_HOST: '127.0.0.1',
+      APP_PORT: '0',
+      DATABASE_URL: process.env.TEST_DATABASE_URL,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const service = new BuiltService(child, child.stdout, child.stderr);

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { request } from 'undici';
@@ -43,6 +45,18 @@ export async function startStub(options: Partial<StubOptions> = {}): Promise<Stu
   return stub;
 }
 
+/** Settings of a store that all tests share; none of them looks after it. */
+export function testStore(): Partial<Settings> {
+  return {
+    databaseUrl: process.env.TEST_DATABASE_URL,
+    databaseConnections: 3,
+    // A limit that only a busy machine reaches would say nothing about the log.
+    databaseTimeout: 60,
+    dataDir: join(tmpdir(), 'llm-service-tests-data'),
+    upkeep: false,
+  };
+}
+
 /** Starts the service in front of a stub engine; both end with the test. Logs are off below ERROR. */
 export async function startService(
   overrides: Partial<Settings> = {},
@@ -51,7 +65,12 @@ export async function startService(
   const stub = await startStub(stubOptions);
   const settings = Object.assign(
     new Settings(),
-    { engine: 'stub', engineUrls: [stub.url], logLevel: 'ERROR' } satisfies Partial<Settings>,
+    {
+      engine: 'stub',
+      engineUrls: [stub.url],
+      logLevel: 'ERROR',
+      ...testStore(),
+    } satisfies Partial<Settings>,
     overrides,
   );
   const app = await createApp(settings);

@@ -1,0 +1,150 @@
+import type { TryReport } from '../engine/try-report.js';
+import type { CallRecord } from './call-record.js';
+import type { CallsTable, StoredOutcome } from '../database/tables.js';
+
+/** Columns that are no JSON of their own, with their types in PostgreSQL; in this order they are written. */
+export const FACT_COLUMNS = {
+  id: 'uuid',
+  started_at: 'timestamptz',
+  ended_at: 'timestamptz',
+  instance_id: 'uuid',
+  outcome: 'text',
+  error_code: 'text',
+  left_because: 'text',
+  request_id: 'text',
+  task: 'text',
+  lane: 'text',
+  interview_id: 'text',
+  turn: 'integer',
+  user_id: 'text',
+  tags: 'text[]',
+  key_name: 'text',
+  prompt_version: 'text',
+  prompt_hash: 'text',
+  schema_hash: 'text',
+  model_asked: 'text',
+  model_served: 'text',
+  provider: 'text',
+  engine: 'text',
+  streamed: 'boolean',
+  rung: 'text',
+  attempts: 'integer',
+  resets: 'integer',
+  prompt_tokens: 'integer',
+  completion_tokens: 'integer',
+  wasted_tokens: 'integer',
+  queue_ms: 'real',
+  engine_ms: 'real',
+  first_token_ms: 'real',
+  first_field_ms: 'real',
+  total_ms: 'real',
+  question: 'text',
+  answer: 'text',
+} as const satisfies Record<Exclude<keyof CallsTable, 'request' | 'reply' | 'tries'>, string>;
+
+type Facts = Partial<Record<keyof typeof FACT_COLUMNS, unknown>>;
+
+/** One row of the call log on its way: JSON texts, as they are sent and as they wait on disk. */
+export interface CallRow {
+  readonly id: string;
+  readonly outcome: StoredOutcome;
+  readonly facts: string;
+  readonly request: string | null;
+  readonly reply: string | null;
+  readonly tries: string | null;
+}
+
+/**
+ * Makes the row of a call, while it runs or when it is over.
+ * @param withContent whether the texts are kept, or facts alone
+ */
+export function callRow(call: CallRecord, instanceId: string, withContent: boolean): CallRow {
+  const { facts, context, labels, plan, usage, outcome = 'running', tries, content } = call;
+  const { queue, engine, total } = facts.timing;
+  const row: Facts = {
+    id: facts.callId,
+    started_at: startOf(facts.callId),
+    ended_at: outcome === 'running' ? null : new Date(),
+    instance_id: instanceId,
+    outcome,
+    error_code: call.code,
+    left_because: context.leftBecause,
+    request_id: context.requestId,
+    task: call.task,
+    lane: call.lane,
+    interview_id: labels.interviewId,
+    turn: labels.turn,
+    user_id: labels.userId,
+    tags: labels.tags ?? [],
+    key_name: context.caller?.name,
+    prompt_version: labels.promptVersion,
+    prompt_hash: labels.promptHash ?? plan.promptHash,
+    schema_hash: plan.schemaHash,
+    model_asked: plan.modelAsked,
+    model_served: facts.model,
+    provider: facts.provider,
+    engine: tries.at(-1)?.engine,
+    streamed: call.streams,
+    rung: call.rung,
+    attempts: facts.attempts,
+    resets: call.resets,
+    prompt_tokens: storableCount(usage.prompt_tokens),
+    completion_tokens: storableCount(usage.completion_tokens),
+    wasted_tokens: storableCount(call.wastedTokens),
+    queue_ms: queue,
+    engine_ms: engine,
+    first_token_ms: call.firstTokenMs,
+    first_field_ms: call.firstFieldMs,
+    total_ms: total,
+    ...(withContent && { question: content.question, answer: content.answer }),
+  };
+  return {
+    id: facts.callId,
+    outcome,
+    facts: storable(row),
+    request: withContent ? (tries[0]?.request ?? null) : null,
+    reply: withContent ? (content.reply ?? null) : null,
+    tries: tries.length === 0 ? null : JSON.stringify(triesOf(call, withContent)),
+  };
+}
+
+/** Each try with what came of it; a request that differs from the first by its id alone is the row's own. */
+function triesOf({ tries, judgements }: CallRecord, withContent: boolean): object[] {
+  const judged = judgements.values();
+  const first = withoutId(tries[0]);
+  return tries.map((one) => ({
+    id: one.id,
+    engine: one.engine,
+    ms: Math.round(one.ms * 10) / 10,
+    fault: one.fault,
+    judgement: one.fault === undefined ? judged.next().value : undefined,
+    usage: one.usage,
+    ...(withContent && {
+      request: withoutId(one) === first ? undefined : one.request,
+      reply: one.reply || undefined,
+    }),
+  }));
+}
+
+function withoutId(one: TryReport | undefined): string | undefined {
+  return one?.request.replace(one.id, '');
+}
+
+/** The moment that a UUIDv7 tells: its first 48 bits are milliseconds (RFC 9562, section 5.7). */
+export function startOf(id: string): Date {
+  return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+}
+
+/** An engine may count as it likes; the column is an integer of 32 bits. */
+function storableCount(tokens: number): number {
+  return Math.min(tokens, 2_147_483_647);
+}
+
+/** PostgreSQL's texts have neither NUL nor halves of surrogate pairs; they become U+FFFD, and stay what they are in the JSON columns. */
+function storable(row: Facts): string {
+  const text = JSON.stringify(row);
+  if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
+  return JSON.stringify(row, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value,
+  );
+}

@@ -1,0 +1,206 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ServiceError } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import { SpoolFull } from '../database/spool/spool-full.js';
+import type { CallRecord } from './call-record.js';
+import { callRow, type CallRow } from './call-row.js';
+import { writeCalls } from './call-writer.js';
+import { GroupCommit } from './group-commit.js';
+import { Instance } from './instance.js';
+import { openOwnSpool, type OwnSpool } from './own-spool.js';
+
+/** Rows of one commit at the most; 500 make the most of a commit, more only make it longer. */
+const MOST_ROWS = 500;
+
+/** Commits at once. */
+const WRITERS = 2;
+
+/** Characters of one commit beyond which it gets no further row. */
+const MOST_CHARACTERS = 8_388_608;
+
+/** Milliseconds for taking over rows from disk, for which nobody waits. */
+const DRAIN_TIMEOUT_MS = 30_000;
+
+/** Seconds after which a caller may come back while calls cannot be logged. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** Rows that are taken over from disk at once. */
+const DRAINED_ROWS = 200;
+
+/** How the call log is doing, for health and metrics. */
+export interface CallStoreState {
+  /** Calls that wait on disk for the database. */
+  readonly waiting: number;
+  /** Calls that are in no log, since the start. */
+  readonly dropped: number;
+}
+
+/**
+ * The durable call log. What it has taken survives whatever kills the process: rows go to the database in group commits,
+ * and to a spool on disk while there is none; from there they are taken over by their ids, so that none is there twice.
+ */
+@Injectable()
+export class CallStore implements OnModuleInit, OnApplicationShutdown {
+  readonly #logger = new Logger('CallStore');
+  readonly #commits = new GroupCommit<CallRow>(
+    { writers: WRITERS, items: MOST_ROWS, weight: MOST_CHARACTERS, weigh: sizeOf },
+    (rows) => this.#keep(rows),
+  );
+  readonly #timeoutMs: number;
+  #own: OwnSpool | undefined;
+  #dropped = 0;
+  /** `performance.now()` until which no call is taken, because the last one found no place. */
+  #fullUntil = 0;
+  #draining: Promise<void> | undefined;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly database: DatabaseService,
+    private readonly instance: Instance,
+  ) {
+    this.#timeoutMs = settings.databaseTimeout * 1000;
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.#own = await openOwnSpool(this.settings, this.instance.id);
+    this.database.whenUp(() => {
+      this.#draining ??= this.#drain().finally(() => {
+        this.#draining = undefined;
+      });
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#commits.idle();
+    await this.#draining;
+    await this.#own?.release();
+  }
+
+  get state(): CallStoreState {
+    return { waiting: this.#own?.spool.records ?? 0, dropped: this.#dropped };
+  }
+
+  /** Whether new calls are refused because they could not be logged. Now and then one is let in, to see. */
+  get refusesCalls(): boolean {
+    return this.settings.logRequired && performance.now() < this.#fullUntil;
+  }
+
+  /**
+   * Lets a new call in.
+   * @throws ServiceError CALL_LOG_FULL
+   */
+  admit(): void {
+    if (this.refusesCalls) throw logFull();
+  }
+
+  /**
+   * Writes a call as it stands. Fulfilled once that survives a crash.
+   * @throws ServiceError CALL_LOG_FULL where nothing can keep it and LOG_REQUIRED is set; else it is counted as dropped
+   */
+  write(call: CallRecord): Promise<void> {
+    return this.#commits.add(callRow(call, this.instance.id, this.settings.logContent === 'full'));
+  }
+
+  async #keep(rows: readonly CallRow[]): Promise<void> {
+    if (this.database.problem === undefined) {
+      try {
+        await this.#insert(rows, this.#timeoutMs);
+        this.#fullUntil = 0;
+        return;
+      } catch (error) {
+        this.database.lost(error);
+      }
+    }
+    await this.#spoolAll(rows);
+  }
+
+  /**
+   * Writes rows; one that the database does not take must not take the others with it.
+   * @throws where the database does not answer
+   */
+  async #insert(rows: readonly CallRow[], timeoutMs: number): Promise<void> {
+    const { pool } = this.database;
+    try {
+      await writeCalls(pool, rows, timeoutMs);
+    } catch (error) {
+      if (!isAboutRows(error)) throw error;
+      // Singly each is tried as it is, for instance where its day was being made meanwhile, and then as plain text.
+      const [row, ...others] = rows;
+      if (row && others.length === 0) await this.#insertAsText(row, timeoutMs);
+      else for (const one of rows) await this.#insert([one], timeoutMs);
+    }
+  }
+
+  async #insertAsText(row: CallRow, timeoutMs: number): Promise<void> {
+    try {
+      await writeCalls(this.database.pool, [asText(row)], timeoutMs);
+    } catch (error) {
+      if (!isAboutRows(error)) throw error;
+      this.#drop(1, error);
+    }
+  }
+
+  async #spoolAll(rows: readonly CallRow[]): Promise<void> {
+    const results = await Promise.allSettled(
+      rows.map(async (row) => this.#own?.spool.append(JSON.stringify(row))),
+    );
+    const failures = results.filter((result) => result.status === 'rejected');
+    if (failures.length === 0) {
+      this.#fullUntil = 0;
+      return;
+    }
+    this.#fullUntil = performance.now() + RETRY_AFTER_SECONDS * 1000;
+    this.#drop(failures.length, failures[0]?.reason);
+    if (this.settings.logRequired) throw logFull();
+  }
+
+  #drop(calls: number, error: unknown): void {
+    this.#dropped += calls;
+    this.#logger.error({
+      message: 'calls are in no log',
+      calls,
+      reason: error instanceof SpoolFull ? 'SPOOL_MAX_BYTES is reached' : (error as Error).message,
+    });
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      const taken = await this.#own?.spool.drain(DRAINED_ROWS, (records) =>
+        this.#insert(
+          records.map((record) => JSON.parse(record) as CallRow),
+          DRAIN_TIMEOUT_MS,
+        ),
+      );
+      this.#fullUntil = 0;
+      if (taken) this.#logger.log({ message: 'calls that waited on disk are in the database', calls: taken });
+    } catch (error) {
+      this.database.lost(error);
+    }
+  }
+}
+
+function sizeOf({ facts, request, reply, tries }: CallRow): number {
+  return facts.length + (request?.length ?? 0) + (reply?.length ?? 0) + (tries?.length ?? 0);
+}
+
+/** JSON that the database does not read is kept as the text that it is: nested too deep, for instance. */
+function asText({ request, reply, tries, ...row }: CallRow): CallRow {
+  const quoted = (text: string | null): string | null => (text === null ? null : JSON.stringify(text));
+  return { ...row, request: quoted(request), reply: quoted(reply), tries: quoted(tries) };
+}
+
+/** Whether the database refused what the rows hold: SQLSTATE classes 22, data, 23, constraints, and 54, limits. */
+function isAboutRows(error: unknown): boolean {
+  return /^(2[23]|54)/.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return (error as { code?: string }).code ?? '';
+}
+
+function logFull(): ServiceError {
+  return new ServiceError('CALL_LOG_FULL', 'Neither the database nor the disk takes calls any more.', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
+}

@@ -1,0 +1,41 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { CallEvents } from './call-events.js';
+import type { CallRecord } from './call-record.js';
+import { startOf } from './call-row.js';
+import { CsvLog } from './csv-log.js';
+
+/** Keeps CSV_LOG: a line for every answered question that names a version of its prompt. */
+@Injectable()
+export class ChatCsv implements OnApplicationShutdown {
+  readonly #log: CsvLog | undefined;
+
+  constructor(
+    events: CallEvents,
+    private readonly settings: Settings,
+  ) {
+    const { csvLog, csvLogMaxBytes } = settings;
+    if (csvLog === undefined) return;
+    const log = new CsvLog({ path: csvLog, maxBytes: csvLogMaxBytes });
+    this.#log = log;
+    events.on('end', (call) => {
+      if (call.outcome === 'ok' && call.labels.promptVersion !== undefined) log.append(this.#rowOf(call));
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#log?.close();
+  }
+
+  #rowOf({ facts, content, labels, usage }: CallRecord): Parameters<CsvLog['append']>[0] {
+    return {
+      timestamp: startOf(facts.callId),
+      message: this.settings.logContent === 'full' ? (content.question ?? '') : '',
+      promptVersion: labels.promptVersion,
+      model: facts.model,
+      latencyMs: Math.round(facts.timing.total),
+      totalTokens: usage.total_tokens,
+      provider: facts.provider,
+    };
+  }
+}
