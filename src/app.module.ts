@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { CallLogModule } from './call-log/call-log.module.js';
 import { ChatModule } from './chat/chat.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
@@ -9,7 +10,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { OpenAiModule } from './openai/openai.module.js';
 import { ReportModule } from './report/report.module.js';
 
-/** The service: a module per kind of question, and health. */
+/** The service: a module per kind of question, the call log, and health. */
 @Module({})
 export class AppModule {
   static forRoot(settings: Settings): DynamicModule {
@@ -22,6 +23,7 @@ export class AppModule {
         InterviewModule,
         ReportModule,
         OpenAiModule,
+        CallLogModule,
         HealthModule,
         MetricsModule,
       ],

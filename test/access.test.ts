@@ -10,13 +10,15 @@ import { createApp } from '../src/configure-app.js';
 import type { HealthDto, ReadyDto } from '../src/health/health.dto.js';
 import { expectProblem } from './support/problem.js';
 import { sendRaw } from './support/raw-http.js';
-import { MODEL_REPLIES, QUESTION, startService, type TestService } from './support/service.js';
+import { MODEL_REPLIES, QUESTION, startService, testStore, type TestService } from './support/service.js';
 
 const FEEDBACK = '/api/feedback';
 
 /** Every route of the service and the scope that it needs. A route that is not listed here fails the test below. */
 const ROUTES: Readonly<Record<string, Scope | 'open'>> = {
   'POST /api/calls/:id/cancel': 'inference',
+  'POST /chat': 'inference',
+  'POST /api/chat': 'inference',
   'POST /api/chat/completions': 'inference',
   'GET /v1/models': 'inference',
   'GET /v1/models/*': 'inference',
@@ -24,6 +26,10 @@ const ROUTES: Readonly<Record<string, Scope | 'open'>> = {
   'POST /v1/completions': 'inference',
   'POST /v1/embeddings': 'inference',
   'POST /api/feedback': 'inference',
+  'GET /api/calls': 'read',
+  'GET /api/calls/:id': 'read',
+  'GET /api/calls/export': 'read',
+  'GET /api/stats': 'read',
   'POST /api/interview/step': 'inference',
   'POST /api/report': 'inference',
   'GET /health': 'open',
@@ -102,7 +108,11 @@ afterEach(async () => {
 
 /** The application before it listens, for what the harness does not do. */
 async function create(overrides: Partial<Settings> = {}): Promise<NestFastifyApplication> {
-  const settings = { engineUrls: ['http://127.0.0.1:9'], logLevel: 'ERROR' } satisfies Partial<Settings>;
+  const settings: Partial<Settings> = {
+    engineUrls: ['http://127.0.0.1:9'],
+    logLevel: 'ERROR',
+    ...testStore(),
+  };
   own = await createApp(Object.assign(new Settings(), settings, overrides));
   return own;
 }
@@ -319,6 +329,7 @@ describe('health', () => {
         notice:
           'The built-in stub answers by rule; no model is behind it. Set SGLANG_HOST or ENGINE_URLS to name one.',
       },
+      store: { kind: 'server', ready: true, content: 'full', calls_waiting: 0, calls_dropped: 0 },
     });
   });
 

@@ -41,6 +41,10 @@ describe('openapi.json', () => {
 
   it('has the routes of the contract', () => {
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'GET /api/calls',
+      'GET /api/calls/export',
+      'GET /api/calls/{id}',
+      'GET /api/stats',
       'GET /health',
       'GET /health/live',
       'GET /health/ready',
@@ -49,10 +53,12 @@ describe('openapi.json', () => {
       'GET /v1/models',
       'GET /v1/models/{path}',
       'POST /api/calls/{id}/cancel',
+      'POST /api/chat',
       'POST /api/chat/completions',
       'POST /api/feedback',
       'POST /api/interview/step',
       'POST /api/report',
+      'POST /chat',
       'POST /v1/chat/completions',
       'POST /v1/completions',
       'POST /v1/embeddings',
@@ -68,7 +74,13 @@ describe('openapi.json', () => {
     const documented = Object.entries(operation.responses)
       .filter(([status]) => status !== '200')
       .flatMap(([status, { description }]) => description.split(', ').map((code) => `${status} ${code}`));
-    const elsewhere: ErrorCode[] = ['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'CANCELLED'];
+    const elsewhere: ErrorCode[] = [
+      'NOT_FOUND',
+      'METHOD_NOT_ALLOWED',
+      'CANCELLED',
+      'DATABASE_UNAVAILABLE',
+      'QUERY_TOO_SLOW',
+    ];
     const expected = (Object.keys(ERRORS) as ErrorCode[])
       .filter((code) => !elsewhere.includes(code))
       .map((code) => `${ERRORS[code].status} ${code}`);

@@ -15,7 +15,16 @@ Facts about a call that are not its answer are in headers: \`X-Request-Id\` (you
 (\`length\` where max_tokens cut it). Errors are problem+json with a stable \`code\`.`;
 
 /** Errors that no route documents: they mean that there is none, or are seen in logs only. */
-const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'CANCELLED']);
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'NOT_FOUND',
+  'METHOD_NOT_ALLOWED',
+  'CANCELLED',
+  'DATABASE_UNAVAILABLE',
+  'QUERY_TOO_SLOW',
+]);
+
+/** Questions whose answer never comes as a stream of events. */
+const NEVER_STREAMED: ReadonlySet<string> = new Set(['/chat', '/api/chat']);
 
 const text = (description: string) => ({ description, schema: { type: 'string' } });
 
@@ -56,7 +65,7 @@ export async function createOpenApiDocument(app: INestApplication): Promise<Open
       description: 'A secret from API_KEYS; not needed on the machine itself without keys.',
     })
     .addTag('Ask', 'Questions to the model')
-    .addTag('Calls', 'Calls that run')
+    .addTag('Calls', 'Calls that run, and the log of all calls')
     .addTag('OpenAI', 'OpenAI’s own surface; errors have its shape')
     .addTag('Health', 'State of the service')
     .build();
@@ -74,7 +83,7 @@ function completeQuestions(document: OpenAPIObject): void {
     Object.assign(post.responses, errors);
     Object.assign(post.responses['200'] ?? {}, { description: 'The answer.', headers: CALL_HEADERS });
     const answer = post.responses['200'] as { content?: Record<string, object> } | undefined;
-    Object.assign(answer?.content ?? {}, { 'text/event-stream': EVENTS });
+    if (!NEVER_STREAMED.has(path)) Object.assign(answer?.content ?? {}, { 'text/event-stream': EVENTS });
     const body = post.requestBody as { content: Record<string, { example?: unknown }> };
     for (const media of Object.values(body.content)) media.example = REQUEST_EXAMPLES[path];
   }

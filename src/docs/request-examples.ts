@@ -15,6 +15,12 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, object>> = {
     temperature: 0.7,
     max_tokens: 1000,
   },
+  '/chat': { message: 'LLMOps가 뭐야?', prompt_version: 'v1' },
+  '/api/chat': {
+    prompt: 'Explain what LLM-Quality-Observer is in one sentence.',
+    user_id: 'test-user',
+    model_version: null,
+  },
   '/api/feedback': {
     system_prompt: 'You judge answers of candidates for a backend position. Answer in Korean.',
     ...INTERVIEW,

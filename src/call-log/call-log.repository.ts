@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { type CompiledQuery, type Selectable, sql } from 'kysely';
+import { FACT_COLUMNS } from '../calls/call-row.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { CallsTable } from '../database/tables.js';
+import { type CallFilter, matching } from './call-filter.js';
+import { LogReader } from './log-reader.js';
+
+/** Characters of a question and an answer in a list. */
+const SNIPPET = 200;
+
+/** Rows that are held at once at the most while many are read, whatever their size. */
+const BATCH_ROWS = 500;
+
+/** Bytes of texts after which fewer rows are held; as they are stored, where JSON takes about a third. */
+const BATCH_BYTES = 1_048_576;
+
+type FactColumn = Exclude<keyof typeof FACT_COLUMNS, 'question' | 'answer'>;
+
+const isFact = (name: string): name is FactColumn => name !== 'question' && name !== 'answer';
+
+const FACTS: readonly FactColumn[] = Object.keys(FACT_COLUMNS).filter(isFact);
+
+/** A row of the call log as it is read; JSON as text. */
+export type StoredCall = Selectable<CallsTable>;
+
+/** What is known of a call, and how its question and its answer begin. */
+type CallSummary = Pick<StoredCall, FactColumn | 'question' | 'answer'>;
+
+const SHORT_COLUMNS = [
+  'id',
+  'started_at',
+  'question',
+  'prompt_version',
+  'model_asked',
+  'model_served',
+  'total_ms',
+  'prompt_tokens',
+  'completion_tokens',
+  'provider',
+] as const;
+
+/** What the seven columns of a call log in CSV are made of. */
+export type ShortCall = Pick<StoredCall, (typeof SHORT_COLUMNS)[number]>;
+
+/** The queries on `calls`. Every one of them can throw what `LogReader.read` throws. */
+@Injectable()
+export class CallLogRepository {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly reader: LogReader,
+  ) {}
+
+  /** Calls that match, newest first, and older than the one with the id `before`. */
+  list(filter: CallFilter, before: string | undefined, limit: number): Promise<CallSummary[]> {
+    let query = this.database.db
+      .selectFrom('calls')
+      .select(FACTS)
+      .select([
+        sql<string | null>`left(question, ${SNIPPET})`.as('question'),
+        sql<string | null>`left(coalesce(answer, reply::text), ${SNIPPET})`.as('answer'),
+      ])
+      .where((eb) => matching(eb, filter));
+    if (before !== undefined) query = query.where('id', '<', before);
+    return this.reader.read(query.orderBy('id', 'desc').limit(limit).compile());
+  }
+
+  async find(id: string): Promise<StoredCall | undefined> {
+    const query = this.database.db
+      .selectFrom('calls')
+      .select([...FACTS, 'question', 'answer'])
+      .select(JSON_TEXTS)
+      .where('id', '=', id);
+    const [call] = await this.reader.read(query.compile());
+    return call;
+  }
+
+  /** Calls that match, oldest first, in batches that are never empty; no connection is held between them. */
+  whole(filter: CallFilter): AsyncGenerator<readonly StoredCall[], void, undefined> {
+    return this.#batches((after) =>
+      this.#nextBatch(filter, after)
+        .select([...FACTS, 'question', 'answer'])
+        .select(JSON_TEXTS)
+        .compile(),
+    );
+  }
+
+  /** As `whole`, with few columns and without the calls that have no latency: those that run or were interrupted. */
+  short(filter: CallFilter): AsyncGenerator<readonly ShortCall[], void, undefined> {
+    return this.#batches((after) =>
+      this.#nextBatch({ ...filter, minLatency: filter.minLatency ?? 0 }, after)
+        .select(SHORT_COLUMNS)
+        .compile(),
+    );
+  }
+
+  async *#batches<Row extends { id: string }>(
+    queryAfter: (id: string | undefined) => CompiledQuery<Row>,
+  ): AsyncGenerator<readonly Row[], void, undefined> {
+    let last: Row | undefined;
+    for (;;) {
+      const rows = await this.reader.read(queryAfter(last?.id));
+      last = rows.at(-1);
+      if (!last) return;
+      yield rows;
+    }
+  }
+
+  /** The next rows behind an id: fewer where they are large, and one at least. The texts are fetched of these alone. */
+  #nextBatch(filter: CallFilter, after: string | undefined) {
+    const { db } = this.database;
+    let next = db
+      .selectFrom('calls')
+      .selectAll()
+      .where((eb) => matching(eb, filter));
+    if (after !== undefined) next = next.where('id', '>', after);
+    const summed = db
+      .selectFrom(next.orderBy('id').limit(BATCH_ROWS).as('next'))
+      .selectAll()
+      .select(sql<number>`sum(${STORED_BYTES}) over (order by id)`.as('bytes_up_to'))
+      .select(sql<number>`row_number() over (order by id)`.as('row'));
+    return db
+      .selectFrom(summed.as('calls'))
+      .where((eb) => eb.or([eb('bytes_up_to', '<=', BATCH_BYTES), eb('row', '=', 1)]))
+      .orderBy('id');
+  }
+}
+
+/** The driver would parse them. */
+const JSON_TEXTS = [
+  sql<string | null>`request::text`.as('request'),
+  sql<string | null>`reply::text`.as('reply'),
+  sql<string | null>`tries::text`.as('tries'),
+];
+
+/** What a row weighs, told without reading its texts. */
+const STORED_BYTES = sql<number>`
+  coalesce(octet_length(question), 0) + coalesce(octet_length(answer), 0)
+  + coalesce(pg_column_size(request), 0) + coalesce(pg_column_size(reply), 0) + coalesce(pg_column_size(tries), 0)`;

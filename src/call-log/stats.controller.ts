@@ -1,0 +1,23 @@
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Requires } from '../access/access.js';
+import { KnownParameters } from './known-parameters.js';
+import { StatsDto, StatsQueryDto } from './stats.dto.js';
+import { StatsService } from './stats.service.js';
+
+@ApiTags('Calls')
+@Controller('api/stats')
+export class StatsController {
+  constructor(private readonly service: StatsService) {}
+
+  /**
+   * Counts calls and averages their latency and tokens, by prompt version or by model.
+   * @remarks Without a period: the last 24 hours. docs/logs.md explains what is counted.
+   */
+  @Get()
+  @Requires('read')
+  @UseGuards(new KnownParameters(StatsQueryDto))
+  read(@Query() query: StatsQueryDto): Promise<StatsDto> {
+    return this.service.read(query);
+  }
+}

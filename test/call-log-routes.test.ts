@@ -1,0 +1,550 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type CompiledQuery, sql } from 'kysely';
+import { filterOf } from '../src/call-log/call-filter.js';
+import { writeCursor } from '../src/call-log/cursor.js';
+import { LogReader } from '../src/call-log/log-reader.js';
+import { momentOf } from '../src/call-log/moment.js';
+import { Turns } from '../src/call-log/turns.js';
+import type { CallDto, CallPageDto, CallSummaryDto } from '../src/call-log/call-log.dto.js';
+import type { StatsDto } from '../src/call-log/stats.dto.js';
+import { FACT_COLUMNS } from '../src/calls/call-row.js';
+import type { FieldError, Problem } from '../src/common/errors.js';
+import { loadSettings } from '../src/config/load-settings.js';
+import { DatabaseService } from '../src/database/database.service.js';
+import { expectProblem } from './support/problem.js';
+import { startService, type TestService } from './support/service.js';
+import { callAt, idAt, type NewCall, ownMoment, removeCalls, storeCalls } from './support/stored-calls.js';
+
+const AWAY = 'postgresql://nobody:secret@127.0.0.1:1/nothing';
+
+let service: TestService;
+/** Of this test alone: what else is in the table does not count. */
+let task: string;
+let start: number;
+
+beforeEach(async () => {
+  service = await startService();
+  task = `test-${randomUUID()}`;
+  start = ownMoment();
+});
+
+afterEach(async () => {
+  await removeCalls('task', task);
+  await removeCalls('user_id', task);
+});
+
+const at = (ms: number): string => new Date(start + ms).toISOString();
+
+const store = (...calls: NewCall[]): Promise<void> =>
+  storeCalls(
+    service,
+    calls.map((call) => ({ ...call, task })),
+  );
+
+async function list(parameters: string): Promise<CallPageDto> {
+  const { status, body } = await service.get<CallPageDto>(`/api/calls?task=${task}&${parameters}`);
+  expect(status).toBe(200);
+  return body;
+}
+
+const idsOf = (calls: readonly Pick<CallSummaryDto, 'id'>[]): string[] => calls.map(({ id }) => id);
+
+/** The findings of a refusal, with its code and status checked. */
+async function findings(path: string): Promise<readonly FieldError[]> {
+  return expectProblem(await service.get<Problem>(path), 'VALIDATION_FAILED').errors ?? [];
+}
+
+describe('GET /api/calls', () => {
+  it('shows facts, tokens and latencies, and how question and answer begin', async () => {
+    const call = callAt(start, {
+      user_id: 'u-7',
+      tags: ['mock', '백엔드'],
+      question: '가'.repeat(300),
+      answer: 'a😀'.repeat(200),
+      request: '{"messages":[]}',
+      total_ms: 5.22,
+    });
+    await store(call);
+
+    const { calls } = await list('');
+
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toMatchObject({
+      id: call.id,
+      started_at: at(0),
+      outcome: 'ok',
+      user_id: 'u-7',
+      tags: ['mock', '백엔드'],
+      prompt_tokens: 100,
+      completion_tokens: 18,
+      total_ms: 5.22,
+      question: '가'.repeat(200),
+      answer: 'a😀'.repeat(100),
+      error_code: null,
+    });
+    for (const name of ['request', 'reply', 'tries']) expect(calls[0]).not.toHaveProperty(name);
+  });
+
+  it('shows the beginning of a reply that is an object', async () => {
+    await store(callAt(start, { reply: '{"score":7,"feedback":"Names the right tool."}' }));
+    const { calls } = await list('');
+    expect(calls[0]?.answer).toBe('{"score":7,"feedback":"Names the right tool."}');
+  });
+
+  it('has a call that was made just now', async () => {
+    const reply = await service.post('/chat', { message: 'What is LLMOps?', user_id: task });
+    const { body } = await service.get<CallPageDto>(`/api/calls?user_id=${task}`);
+    expect(idsOf(body.calls)).toEqual([reply.headers['x-call-id']]);
+  });
+
+  it.each<[filter: string, facts: Partial<NewCall>]>([
+    ['model=asked-x', { model_asked: 'asked-x' }],
+    ['model=served-x', { model_served: 'served-x' }],
+    ['outcome=failed', { outcome: 'failed' }],
+    ['outcome=interrupted', { outcome: 'interrupted' }],
+    ['user_id=u-7', { user_id: 'u-7' }],
+    ['interview_id=int-7', { interview_id: 'int-7' }],
+    ['prompt_version=v2', { prompt_version: 'v2' }],
+    ['tag=mock', { tags: ['other', 'mock'] }],
+    [`tag=${encodeURIComponent("a'b,{}")}`, { tags: ["a'b,{}"] }],
+    ['min_latency=500', { total_ms: 500 }],
+    ['min_latency=500&outcome=failed', { total_ms: 900, outcome: 'failed' }],
+  ])('finds by %s what matches and nothing else', async (filter, facts) => {
+    const found = callAt(start, facts);
+    await store(
+      found,
+      callAt(start, { user_id: 'u-70', interview_id: 'int-70', prompt_version: 'v20', tags: ['mocks'] }),
+      callAt(start, { total_ms: 499.9 }),
+      callAt(start, { total_ms: null, outcome: 'running' }),
+    );
+    expect(idsOf((await list(filter)).calls)).toEqual([found.id]);
+  });
+
+  it('finds by task, whole names only', async () => {
+    await store(callAt(start));
+    const { body } = await service.get<CallPageDto>(`/api/calls?task=${task.slice(0, -1)}`);
+    expect(body).toEqual({ calls: [], next_cursor: null });
+  });
+
+  it('takes from as the first moment and to as the first one after', async () => {
+    const calls = [0, 1, 2, 3].map((ms) => callAt(start + ms));
+    await store(...calls);
+    const { calls: found } = await list(`from=${at(1)}&to=${at(3)}`);
+    expect(idsOf(found)).toEqual([calls[2]?.id, calls[1]?.id]);
+  });
+
+  it('takes moments before all calls', async () => {
+    await store(callAt(start));
+    expect((await list('from=0001-01-01')).calls).toHaveLength(1);
+    expect((await list('to=0001-01-01')).calls).toEqual([]);
+  });
+
+  it('pages without gaps or doubles while rows are added', async () => {
+    const calls = Array.from({ length: 7 }, (_, second) => callAt(start + second * 1000));
+    await store(...calls);
+
+    const pages: string[][] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await list(`limit=3${cursor && `&cursor=${cursor}`}`);
+      pages.push(idsOf(page.calls));
+      cursor = page.next_cursor;
+      // Newer than all that are listed: they belong to no later page.
+      await store(callAt(start + 60_000 + pages.length));
+    }
+
+    expect(pages.map(({ length }) => length)).toEqual([3, 3, 1]);
+    expect(pages.flat()).toEqual(idsOf(calls).reverse());
+  });
+
+  it('keeps apart calls of one millisecond', async () => {
+    const calls = Array.from({ length: 5 }, () => callAt(start));
+    await store(...calls);
+    const first = await list('limit=2');
+    const second = await list(`limit=2&cursor=${first.next_cursor ?? ''}`);
+    const third = await list(`limit=2&cursor=${second.next_cursor ?? ''}`);
+    expect(idsOf([...first.calls, ...second.calls, ...third.calls])).toEqual(idsOf(calls).sort().reverse());
+  });
+
+  it('has no next page where the last one is just full', async () => {
+    await store(callAt(start), callAt(start));
+    expect((await list('limit=2')).next_cursor).toBeNull();
+  });
+
+  it('shows 50 calls where no limit is named', async () => {
+    await store(...Array.from({ length: 51 }, () => callAt(start)));
+    const page = await list('');
+    expect(page.calls).toHaveLength(50);
+    expect(page.next_cursor).not.toBeNull();
+  });
+});
+
+describe('a cursor', () => {
+  let cursor: string;
+
+  beforeEach(async () => {
+    await store(callAt(start), callAt(start));
+    cursor = (await list('limit=1')).next_cursor ?? '';
+  });
+
+  it('goes with another limit', async () => {
+    expect((await list(`limit=200&cursor=${cursor}`)).calls).toHaveLength(1);
+  });
+
+  it('is the same after a restart and on another replica', async () => {
+    const { body } = await (
+      await startService()
+    ).get<CallPageDto>(`/api/calls?task=${task}&cursor=${cursor}`);
+    expect(body.calls).toHaveLength(1);
+  });
+
+  it.each<[name: string, change: (cursor: string) => string]>([
+    ['has another id', (text) => (text.startsWith('A') ? 'B' : 'A') + text.slice(1)],
+    ['has another check', (text) => text.slice(0, -1) + (text.endsWith('A') ? 'E' : 'A')],
+    ['is cut', (text) => text.slice(0, -4)],
+    ['is longer', (text) => `${text}AAAA`],
+    ['has a character that is none of its alphabet', (text) => `${text}.`],
+    ['is padded', (text) => `${text}=`],
+    ['is a word', () => 'next'],
+  ])('is refused that %s', async (_, change) => {
+    expect(await findings(`/api/calls?task=${task}&cursor=${change(cursor)}`)).toEqual([
+      {
+        path: '/cursor',
+        message: 'cursor must be the next_cursor of a reply to the same filters; leave it out to begin anew',
+      },
+    ]);
+  });
+
+  it.each(['user_id=u-7', 'min_latency=1', 'from=1970-01-02', 'outcome=ok'])(
+    'is refused with another filter: %s',
+    async (filter) => {
+      expect(await findings(`/api/calls?task=${task}&${filter}&cursor=${cursor}`)).toMatchObject([
+        { path: '/cursor' },
+      ]);
+    },
+  );
+});
+
+describe('parameters', () => {
+  it.each<[query: string, path: string, sentence: RegExp]>([
+    ['from=yesterday', '/from', /^from must be a date or date-time of ISO 8601/],
+    ['from=2026-02-30', '/from', /ISO 8601/],
+    ['from=2026-11-21T25:00', '/from', /ISO 8601/],
+    ['from=21.11.2026', '/from', /ISO 8601/],
+    ['from=1763717400', '/from', /ISO 8601/],
+    ['to=', '/to', /ISO 8601/],
+    ['from=2026-11-21&to=2026-11-21', '/to', /^to must be later than from$/],
+    ['limit=0', '/limit', /^limit must be a whole number from 1 to 200$/],
+    ['limit=201', '/limit', /whole number/],
+    ['limit=ten', '/limit', /whole number/],
+    ['limit=1e2', '/limit', /whole number/],
+    ['limit=', '/limit', /whole number/],
+    ['min_latency=-1', '/min_latency', /^min_latency must be a whole number from 0 to 86400000$/],
+    ['min_latency=1.5', '/min_latency', /whole number/],
+    ['outcome=success', '/outcome', /running, ok, failed, cancelled, interrupted$/],
+    ['task=', '/task', /^task must be one text of 1 to 200 characters without control characters$/],
+    ['task=a&task=b', '/task', /must be one text/],
+    ['limit=1&limit=2', '/limit', /whole number/],
+    ['user_id=%00', '/user_id', /control characters/],
+    [`user_id=${'u'.repeat(201)}`, '/user_id', /200 characters/],
+    ['userId=u-7', '/userId', /^is no parameter of this route; did you mean user_id\?$/],
+    ['min_latancy=1', '/min_latancy', /did you mean min_latency\?$/],
+    ['__proto__=1', '/__proto__', /^is no parameter of this route; it has /],
+    ['a/b~c=1', '/a~1b~0c', /is no parameter/],
+  ])('are refused with their name: %s', async (query, path, sentence) => {
+    expect(await findings(`/api/calls?${query}`)).toEqual([
+      { path, message: expect.stringMatching(sentence) },
+    ]);
+  });
+
+  it('are refused all at once', async () => {
+    const found = await findings('/api/calls?from=x&limit=x&outcome=x');
+    expect(found.map(({ path }) => path).sort()).toEqual(['/from', '/limit', '/outcome']);
+  });
+});
+
+describe('a moment', () => {
+  it.each([
+    ['2026-11-21', '2026-11-21T00:00:00.000Z'],
+    ['2026-11-21T09:30', '2026-11-21T09:30:00.000Z'],
+    ['2026-11-21T09:30:15', '2026-11-21T09:30:15.000Z'],
+    ['2026-11-21T09:30:15.1234567Z', '2026-11-21T09:30:15.123Z'],
+    ['2026-11-21T09:30:00+09:00', '2026-11-21T00:30:00.000Z'],
+    ['2026-11-21T09:30:00 09:00', '2026-11-21T00:30:00.000Z'],
+    ['2026-11-21t09:30:00z', '2026-11-21T09:30:00.000Z'],
+    ['2024-02-29', '2024-02-29T00:00:00.000Z'],
+  ])('is read from %s', (text, moment) => {
+    expect(momentOf(text)?.toISOString()).toBe(moment);
+  });
+
+  it.each(['2025-02-29', '2026-13-01', '2026-11-21T', '2026-11-21T09', '2026-11-21 09:30', '2026-W47', ''])(
+    'is not read from %p',
+    (text) => {
+      expect(momentOf(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('GET /api/calls/{id}', () => {
+  it('shows everything of a call', async () => {
+    const { headers } = await service.post('/chat', { message: '질문 "하나"', user_id: task });
+    const { status, body } = await service.get<CallDto>(`/api/calls/${headers['x-call-id'] ?? ''}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: headers['x-call-id'],
+      question: '질문 "하나"',
+      prompt_version: 'v1',
+      request: { messages: [{ role: 'system' }, { role: 'user', content: '질문 "하나"' }] },
+      reply: { content: body.answer },
+      tries: [{ engine: service.stub.url, usage: { prompt_tokens: body.prompt_tokens } }],
+    });
+  });
+
+  it('shows texts whole, with what no text column of PostgreSQL can hold', async () => {
+    const call = callAt(start, {
+      question: 'q'.repeat(300),
+      request: String.raw`{"content":"a\u0000b\ud800"}`,
+    });
+    await store(call);
+    const { body } = await service.get<CallDto>(`/api/calls/${call.id.toUpperCase()}`);
+    expect(body).toMatchObject({
+      question: 'q'.repeat(300),
+      request: { content: 'a\0b\ud800' },
+      reply: null,
+      tries: null,
+    });
+  });
+
+  it.each(['unknown', '1', 'exports', "' or 1=1 --"])('knows no call with the id %s', async (id) => {
+    expectProblem(await service.get<Problem>(`/api/calls/${encodeURIComponent(id)}`), 'CALL_NOT_FOUND');
+  });
+
+  it('knows no call that is not there', async () => {
+    expectProblem(await service.get<Problem>(`/api/calls/${idAt(start)}`), 'CALL_NOT_FOUND');
+  });
+});
+
+describe('GET /api/stats', () => {
+  const period = (days = 1): string => `from=${at(0)}&to=${at(days * 86_400_000)}`;
+
+  const stats = async (parameters: string): Promise<StatsDto> => {
+    const { status, body } = await service.get<StatsDto>(`/api/stats?${parameters}`);
+    expect(status).toBe(200);
+    return body;
+  };
+
+  it('counts and averages by prompt version', async () => {
+    const calls = [
+      { prompt_version: 'v2', total_ms: 148, prompt_tokens: 100, completion_tokens: 63 },
+      { prompt_version: 'v1', total_ms: 100.25, prompt_tokens: 100, completion_tokens: 40 },
+      { prompt_version: 'v1', total_ms: 112.25, prompt_tokens: 100, completion_tokens: 49 },
+      // Neither has an answer whose time or tokens would say something.
+      { prompt_version: 'v1', total_ms: 9000, outcome: 'failed', prompt_tokens: 0, completion_tokens: 0 },
+      { prompt_version: 'v1', total_ms: null, outcome: 'interrupted' },
+      { prompt_version: 'v1', total_ms: 3, outcome: 'cancelled' },
+      { prompt_version: null, total_ms: null, outcome: 'running' },
+    ] as const;
+    await store(...calls.map((facts) => callAt(start, facts)));
+
+    expect(await stats(`by=prompt_version&${period()}`)).toEqual({
+      by: 'prompt_version',
+      from: at(0),
+      to: at(86_400_000),
+      groups: [
+        { name: 'v1', calls: 5, failed: 2, avg_latency_ms: 106.25, avg_tokens: 144.5 },
+        { name: 'v2', calls: 1, failed: 0, avg_latency_ms: 148, avg_tokens: 163 },
+        { name: null, calls: 1, failed: 0, avg_latency_ms: null, avg_tokens: null },
+      ],
+    });
+  });
+
+  it('takes the model that answered, else the one that was asked for', async () => {
+    await store(
+      callAt(start, { model_asked: 'a', model_served: 'b-stub' }),
+      callAt(start, { model_asked: 'a', model_served: null, outcome: 'failed' }),
+      callAt(start, { model_asked: 'B', model_served: null, outcome: 'failed' }),
+    );
+    const { groups } = await stats(`by=model&${period()}`);
+    expect(groups.map(({ name, calls, failed }) => [name, calls, failed])).toEqual([
+      ['B', 1, 1],
+      ['a', 1, 1],
+      ['b-stub', 1, 0],
+    ]);
+  });
+
+  it('counts what began in the period alone', async () => {
+    await store(callAt(start - 1), callAt(start), callAt(start + 86_400_000));
+    const { groups } = await stats(`by=model&${period()}`);
+    expect(groups).toMatchObject([{ calls: 1 }]);
+  });
+
+  it('covers the last 24 hours where no period is named', async () => {
+    const { from, to } = await stats('by=model');
+    expect(new Date(to).getTime() - new Date(from).getTime()).toBe(86_400_000);
+  });
+
+  it('covers 31 days and no more', async () => {
+    expect(await stats(`by=model&${period(31)}`)).toMatchObject({ groups: [] });
+    expect(await findings(`/api/stats?by=model&${period(32)}`)).toEqual([
+      { path: '/from', message: 'from must be at most 31 days before to' },
+    ]);
+  });
+
+  it.each([
+    ['', '/by'],
+    ['by=task', '/by'],
+    ['by=model&from=2999-01-01', '/to'],
+    ['by=model&form=2026-11-21', '/form'],
+  ])('refuses wrong parameters: %p', async (query, path) => {
+    expect(await findings(`/api/stats?${query}`)).toMatchObject([{ path }]);
+  });
+});
+
+const ROUTES = [
+  '/api/calls',
+  '/api/calls/export',
+  '/api/calls/019aa5a5-0000-7000-8000-000000000000',
+  '/api/stats?by=model',
+];
+
+describe('access', () => {
+  const { apiKeys } = loadSettings(
+    { API_KEYS: 'app:inference:secret-inference,ops:read:secret-read' },
+    undefined,
+  ).settings;
+
+  it.each(ROUTES)('to %s needs the scope read', async (path) => {
+    const guarded = await startService({ apiKeys });
+    const status = async (authorization?: string): Promise<number> => {
+      const response = await fetch(guarded.url + path, { headers: authorization ? { authorization } : {} });
+      await response.body?.cancel();
+      return response.status;
+    };
+    expect(await status()).toBe(401);
+    expect(await status('Bearer secret-inference')).toBe(403);
+    expect([200, 404]).toContain(await status('Bearer secret-read'));
+  });
+});
+
+describe('without texts (LOG_CONTENT=none)', () => {
+  it('shows facts and null for texts', async () => {
+    const silent = await startService({ logContent: 'none' });
+    const { headers } = await silent.post('/chat', { message: 'What is LLMOps?', user_id: task });
+    const { body } = await silent.get<CallDto>(`/api/calls/${headers['x-call-id'] ?? ''}`);
+    expect(body).toMatchObject({
+      outcome: 'ok',
+      prompt_version: 'v1',
+      question: null,
+      answer: null,
+      request: null,
+      reply: null,
+    });
+    const page = await silent.get<CallPageDto>(`/api/calls?user_id=${task}`);
+    expect(page.body.calls).toMatchObject([{ question: null, answer: null }]);
+  });
+});
+
+describe('without a database', () => {
+  it.each(ROUTES)('%s is answered with 503 and nothing of the address', async (path) => {
+    const alone = await startService({ databaseUrl: AWAY });
+    const reply = await alone.get<Problem>(path);
+    expectProblem(reply, 'DATABASE_UNAVAILABLE');
+    expect(reply.headers['retry-after']).toBe('5');
+    expect(JSON.stringify(reply.body)).not.toMatch(/127\.0\.0\.1|nobody|secret|select|ECONN/i);
+  });
+
+  it('wrong parameters are still called wrong', async () => {
+    const alone = await startService({ databaseUrl: AWAY });
+    expectProblem(await alone.get<Problem>('/api/calls?limit=0'), 'VALIDATION_FAILED');
+  });
+});
+
+describe('a database that goes away while it is asked', () => {
+  it('is a 503, and the service goes on', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const reader = service.app.get(LogReader);
+    const victim = sql<{ done: boolean }>`
+      select pg_terminate_backend(pg_backend_pid()) as done`.compile(db) as CompiledQuery<{ done: boolean }>;
+    await expect(reader.read(victim)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    expect((await list('')).calls).toEqual([]);
+  });
+});
+
+describe('a query', () => {
+  it('is ended by the server after its limit', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const endless = sql<object>`select pg_sleep(3600)`.compile(db);
+    await expect(service.app.get(LogReader).read(endless, 20)).rejects.toMatchObject({
+      code: 'QUERY_TOO_SLOW',
+    });
+  });
+
+  it('cannot write', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const write = sql<object>`delete from calls where task = ${task}`.compile(db);
+    await expect(service.app.get(LogReader).read(write)).rejects.toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+    });
+  });
+
+  it('that the database does not understand is a fault of ours, told to nobody', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const wrong = sql<object>`select nothing from nowhere`.compile(db);
+    await expect(service.app.get(LogReader).read(wrong)).rejects.not.toHaveProperty('status');
+  });
+});
+
+describe('turns', () => {
+  it('let no more run at once than they have, in order, whatever becomes of the others', async () => {
+    const turns = new Turns(2);
+    const events: string[] = [];
+    const doors = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...Promise.withResolvers<undefined>() }));
+    const runs = doors.map(({ name, promise }) =>
+      turns.run(async () => {
+        events.push(name);
+        await promise;
+      }),
+    );
+    expect(events).toEqual(['a', 'b']);
+    doors[1]?.reject(new Error('b fails'));
+    await expect(runs[1]).rejects.toThrow('b fails');
+    for (const { resolve } of doors) resolve(undefined);
+    await Promise.allSettled(runs);
+    expect(events).toEqual(['a', 'b', 'c', 'd']);
+    await turns.run(() => Promise.resolve(events.push('e')));
+    expect(events.at(-1)).toBe('e');
+  });
+});
+
+describe('docs/logs.md', () => {
+  const page = readFileSync('docs/logs.md', 'utf8');
+
+  it('explains every column', () => {
+    const named = new Set([...page.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    const columns = [...Object.keys(FACT_COLUMNS), 'request', 'reply', 'tries'];
+    expect(columns.filter((name) => !named.has(name))).toEqual([]);
+  });
+
+  it('shows a call with the fields that a list has, in their order', async () => {
+    await store(callAt(start));
+    const [example = ''] = /(?<=```json\n).+?(?=```)/s.exec(page) ?? [];
+    const { calls } = JSON.parse(example) as CallPageDto;
+    expect(Object.keys(calls[0] ?? {})).toEqual(Object.keys((await list('')).calls[0] ?? {}));
+  });
+
+  it('shows a refusal as the service sends it', async () => {
+    const [example = ''] = /\{\n {2}"type".+?(?=```)/s.exec(page) ?? [];
+    const { body } = await service.get('/api/calls?usr_id=test-user', { 'x-request-id': 'req-0042' });
+    expect(body).toEqual(JSON.parse(example));
+  });
+
+  it('shows a cursor that the service would write', () => {
+    const { calls, next_cursor } = JSON.parse(
+      /(?<=```json\n).+?(?=```)/s.exec(page)?.[0] ?? '',
+    ) as CallPageDto;
+    const filter = filterOf({ user_id: 'test-user' });
+    expect(next_cursor).toBe(writeCursor(calls[0]?.id ?? '', filter));
+  });
+});
