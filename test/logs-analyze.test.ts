@@ -1,0 +1,310 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { analyzeCalls } from '../src/cli/analyze/analyze-calls.js';
+import { type ExitCode, runLogs } from '../src/cli/analyze/command.js';
+import { withProgress } from '../src/cli/analyze/progress.js';
+import { CALL_COLUMNS, type CsvRow } from '../src/csv/call-row.js';
+import { readCsv } from '../src/csv/read-csv.js';
+import { csvHeader, csvLine } from '../src/csv/write-csv.js';
+
+const run = promisify(execFile);
+
+const folder = mkdtempSync(join(tmpdir(), 'analyze-'));
+const path = join(folder, 'calls.csv');
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+interface Result {
+  readonly code: ExitCode;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function* bytesOf(input: string | Buffer): AsyncGenerator<Buffer> {
+  await Promise.resolve();
+  yield Buffer.from(input);
+}
+
+/** Runs the command with these arguments and this standard input. */
+async function logs(args: readonly string[], stdin: string | Buffer = ''): Promise<Result> {
+  let stdout = '';
+  let stderr = '';
+  const code = await runLogs(args, {
+    stdin: bytesOf(stdin),
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+  });
+  return { code, stdout, stderr };
+}
+
+/** Analyses a file with this content. */
+function analyze(content: string | Buffer): Promise<Result> {
+  writeFileSync(path, content);
+  return logs(['analyze', path]);
+}
+
+/** The sentence with which a file is refused, without its name. */
+async function refusalOf(content: string | Buffer): Promise<string> {
+  const { code, stdout, stderr } = await analyze(content);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr.startsWith(`${path}: `)).toBe(true);
+  return stderr.slice(path.length + 2, -1);
+}
+
+const call = (promptVersion: string | undefined, latencyMs: number, totalTokens: number): CsvRow => ({
+  timestamp: new Date(0),
+  message: 'LLMOps가 뭐야?\n"한 줄로", please',
+  promptVersion,
+  model: 'gpt-4o-mini-stub',
+  latencyMs,
+  totalTokens,
+  provider: 'stub',
+});
+
+const csvOf = (rows: readonly CsvRow[]): string =>
+  csvHeader(CALL_COLUMNS) + rows.map((row) => csvLine(CALL_COLUMNS, row)).join('');
+
+/** Eight calls, four with each version: their averages are 106.25 and 148 ms, 144 and 163 tokens. */
+const EIGHT_CALLS = csvOf([
+  ...[100, 105, 110, 110].map((latency) => call('v1', latency, 144)),
+  ...[140, 150, 151, 151].map((latency) => call('v2', latency, 163)),
+]);
+
+const EIGHT_CALLS_TABLES = [
+  'Prompt version stats:',
+  '                calls  avg_latency_ms  avg_tokens',
+  'prompt_version                                   ',
+  'v1                  4          106.25       144.0',
+  'v2                  4          148.00       163.0',
+  '',
+  'Model stats:',
+  '                  calls  avg_latency_ms',
+  'model                                  ',
+  'gpt-4o-mini-stub      8          127.12',
+  '',
+].join('\n');
+
+const SMALL_HEADER = 'prompt_version,model,latency_ms,total_tokens\n';
+
+describe('logs analyze', () => {
+  it('prints a table per prompt version and one per model, as pandas would', async () => {
+    expect(await analyze(EIGHT_CALLS)).toEqual({ code: 0, stdout: EIGHT_CALLS_TABLES, stderr: '' });
+  });
+
+  it('reads standard input for -', async () => {
+    expect(await logs(['analyze', '-'], EIGHT_CALLS)).toEqual({
+      code: 0,
+      stdout: EIGHT_CALLS_TABLES,
+      stderr: '',
+    });
+  });
+
+  it('works as a program of its own', async () => {
+    writeFileSync(path, EIGHT_CALLS);
+    const entry = resolve('dist/cli/logs.js');
+
+    expect(await run(process.execPath, [entry, 'analyze', path])).toEqual({
+      stdout: EIGHT_CALLS_TABLES,
+      stderr: '',
+    });
+    await expect(run(process.execPath, [entry, 'analyze', `${path}.none`])).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `${path}.none: there is no such file.\n`,
+    });
+    await expect(run(process.execPath, [entry])).rejects.toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('takes a BOM, CRLF, further columns and any order of them', async () => {
+    const file =
+      '\ufefftotal_tokens,note,model,latency_ms,prompt_version\r\n10,"a\r\nb",m,1.5,v1\r\n20,,m,2.5,v1\r\n';
+    expect((await analyze(file)).stdout).toBe(
+      [
+        'Prompt version stats:',
+        '                calls  avg_latency_ms  avg_tokens',
+        'prompt_version                                   ',
+        'v1                  2             2.0        15.0',
+        '',
+        'Model stats:',
+        '       calls  avg_latency_ms',
+        'model                       ',
+        'm          2             2.0',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('sorts by name and puts calls without a version last', async () => {
+    const { stdout } = await analyze(csvOf([call(undefined, 1, 1), call('v2', 1, 1), call('v10', 1, 1)]));
+    const names = stdout.split('\n').slice(3, 6);
+    expect(names.map((row) => row.split(' ')[0])).toEqual(['v10', 'v2', '(none)']);
+  });
+
+  it('takes the apostrophe off that kept a version from being a formula', async () => {
+    const { stdout } = await analyze(csvOf([call('=v1', 1, 1)]));
+    expect(stdout).toContain('\n=v1  ');
+  });
+
+  it('lines up names in Korean', async () => {
+    const { stdout } = await analyze(csvOf([call('한국어', 1, 1), call('v1', 1, 1)]));
+    expect(stdout.split('\n').slice(3, 5)).toEqual([
+      'v1                  1             1.0         1.0',
+      '한국어              1             1.0         1.0',
+    ]);
+  });
+
+  it('shows control characters of a name instead of sending them to the terminal', async () => {
+    const { stdout } = await analyze(csvOf([call('v1\u001b[2J\nv2\u202e', 1, 1)]));
+    expect(stdout).toContain('\nv1\\u001b[2J\\u000av2\\u202e  ');
+  });
+
+  it('adds up 300,000 rows that come as a stream', async () => {
+    const block = Array.from({ length: 300 }, (_, index) => `v${index % 3},m,${index},7\n`).join('');
+    async function* bytes(): AsyncGenerator<Buffer> {
+      yield* bytesOf(SMALL_HEADER);
+      for (let count = 0; count < 1000; count++) yield Buffer.from(block);
+    }
+
+    const { byPromptVersion, byModel } = await analyzeCalls(readCsv(bytes()));
+
+    expect(Object.fromEntries(byPromptVersion)).toEqual({
+      v0: { calls: 100_000, latencyMs: 14_850_000, tokens: 700_000 },
+      v1: { calls: 100_000, latencyMs: 14_950_000, tokens: 700_000 },
+      v2: { calls: 100_000, latencyMs: 15_050_000, tokens: 700_000 },
+    });
+    expect(Object.fromEntries(byModel)).toEqual({
+      m: { calls: 300_000, latencyMs: 44_850_000, tokens: 2_100_000 },
+    });
+  });
+});
+
+describe('progress', () => {
+  /** What is told while a file of 150 MiB goes by. */
+  async function told(isTTY: boolean): Promise<string[]> {
+    const heard: string[] = [];
+    async function* chunks(): AsyncGenerator<Buffer> {
+      const chunk = Buffer.alloc(1_048_576);
+      for (let count = 0; count < 150; count++) yield await Promise.resolve(chunk);
+    }
+    let bytes = 0;
+    const write = (text: string): number => heard.push(text);
+    for await (const chunk of withProgress(chunks(), { isTTY, write })) bytes += chunk.length;
+    expect(bytes).toBe(150 * 1_048_576);
+    return heard;
+  }
+
+  it('is told on a terminal and cleared at the end', async () => {
+    expect(await told(true)).toEqual(['\r64 MiB read', '\r128 MiB read', '\r\u001b[K']);
+  });
+
+  it('is told nowhere else', async () => {
+    expect(await told(false)).toEqual([]);
+  });
+});
+
+describe('a file that cannot be analysed', () => {
+  it.each([
+    [
+      '',
+      'Line 1: the file is empty; it must begin with the columns prompt_version, model, latency_ms, total_tokens.',
+    ],
+    [csvHeader(CALL_COLUMNS), 'Line 2: there is a header but no call yet.'],
+    [
+      'timestamp,message,model,latency_ms\n',
+      'Line 1: the header has no prompt_version, total_tokens. A call log names its columns in its first line, separated by commas.',
+    ],
+    [
+      'model,prompt_version,model,latency_ms,total_tokens\n',
+      'Line 1: the header has model twice; remove one of the two columns.',
+    ],
+    [
+      `${SMALL_HEADER}v1,m,1,2\nv1,m,1\n`,
+      'Line 3: the number of cells is 3, that of columns 4. A comma in a text needs quotes around the text.',
+    ],
+    [
+      `${SMALL_HEADER}"v1\n",m,1,2\nv1,m,1,2,3\n`,
+      'Line 4: the number of cells is 5, that of columns 4. A comma in a text needs quotes around the text.',
+    ],
+    [
+      `${SMALL_HEADER}v1,m,1,2\nv1,"m,1,2\n`,
+      'Line 3: a quote is opened in this row and never closed; close it.',
+    ],
+    [
+      `${SMALL_HEADER}v1,m,fast,2\n`,
+      'Line 2: latency_ms is "fast"; it must be a number from 0. Correct or remove the row.',
+    ],
+    [
+      `${SMALL_HEADER}v1,m,1,\n`,
+      'Line 2: total_tokens is ""; it must be a number from 0. Correct or remove the row.',
+    ],
+    [
+      `${SMALL_HEADER}v1,m,\u001b[2J,1\n`,
+      'Line 2: latency_ms is "\\u001b[2J"; it must be a number from 0. Correct or remove the row.',
+    ],
+    [
+      Buffer.from(`${SMALL_HEADER}v1,m,1,2\n\xc7\xd1,m,1,2\n`, 'latin1'),
+      'Line 3: this is not UTF-8. A file in EUC-KR is converted with `iconv -f CP949 -t UTF-8 FILE > NEW-FILE`.',
+    ],
+    [
+      `${SMALL_HEADER}${'v'.repeat(257)},m,1,2\n`,
+      'Line 2: prompt_version has 257 characters, at most 256 are a name.',
+    ],
+    [
+      SMALL_HEADER + Array.from({ length: 10_001 }, (_, index) => `v1,m${index},1,2\n`).join(''),
+      'Line 10002: model has more than 10000 different values; is it the right column?',
+    ],
+  ])('is told by a sentence: %#', async (content, sentence) => {
+    expect(await refusalOf(content)).toBe(sentence);
+  });
+
+  it.each(['-5', 'Infinity', 'NaN', '0x10', '1e999', '1,5', ' '])('has a latency of %j', async (latency) => {
+    expect(await refusalOf(`${SMALL_HEADER}v1,m,"${latency}",2\n`)).toMatch(/^Line 2: latency_ms is /);
+  });
+
+  it('does not exist', async () => {
+    expect(await logs(['analyze', join(folder, 'none.csv')])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${join(folder, 'none.csv')}: there is no such file.\n`,
+    });
+  });
+
+  it('is a folder', async () => {
+    expect(await logs(['analyze', folder])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${folder}: this is a folder; name a CSV file in it.\n`,
+    });
+  });
+
+  it('is standard input', async () => {
+    expect((await logs(['analyze', '-'])).stderr).toMatch(/^Standard input: Line 1: the file is empty/);
+  });
+});
+
+describe('the use of logs', () => {
+  it.each([[['--help']], [['-h']], [['analyze', '--help']]])('%j prints the help', async (args) => {
+    const { code, stdout, stderr } = await logs(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: npm run logs -- analyze FILE\.csv\n/);
+  });
+
+  it.each([
+    [[], 'Say what to do: analyze.'],
+    [['count', 'a.csv'], 'There is no command "count".'],
+    [['analyze'], 'Name the file that is to be analysed.'],
+    [['analyze', 'a.csv', 'b.csv'], 'Name one file.'],
+    [['analyze', '--all', 'a.csv'], "Unknown option '--all'"],
+  ])('%j is wrong: %s', async (args, sentence) => {
+    const { code, stdout, stderr } = await logs(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr.startsWith(sentence)).toBe(true);
+    expect(stderr).toContain('\n\nUsage: ');
+  });
+});
