@@ -15,10 +15,11 @@ RUN npm run build
 FROM ${BASE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# TypeScript is an optional peer of @nestjs/swagger (its build plugin), so "dev" alone would keep it.
+# TypeScript is an optional peer of @nestjs/swagger (its build plugin), so "dev" alone keeps it; PostgreSQL for where
+# no DATABASE_URL is named is optional too, so that cannot be left out as a whole.
 # Source maps and types are more than half of what remains, and Node loads no TypeScript from node_modules.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts \
-  && rm -r node_modules/node \
+RUN npm ci --omit=dev --ignore-scripts \
+  && rm -r node_modules/node node_modules/typescript \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
 
 FROM ${BASE}
@@ -27,6 +28,10 @@ WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# The call log, unless DATABASE_URL names a server; mount a volume to keep it.
+ENV DATA_DIR=/data
+RUN mkdir -m 700 /data && chown 1000:1000 /data
+VOLUME /data
 # A number, so that Kubernetes' runAsNonRoot can check it; in the base it is the user "node".
 USER 1000
 EXPOSE 8000

@@ -105,7 +105,7 @@ start() {
   b run --isolation chroot --env APP_PORT="$PORT" --env ENGINE=stub --env AUTH=off "$CONTAINER" -- \
     sh -c 'echo $$ > /tmp/pid; exec "$@"' sh "${COMMAND[@]}" > "$WORK/log" 2>&1 < /dev/null &
   RUN=$!
-  local deadline=$((SECONDS + 20))
+  local deadline=$((SECONDS + 40))
   while [ $SECONDS -lt $deadline ] && kill -0 "$RUN" 2> /dev/null; do
     SERVICE=$(cat "$ROOT/tmp/pid" 2> /dev/null || true)
     if curl -sf -o /dev/null "$URL/health/live"; then return; fi
@@ -113,6 +113,10 @@ start() {
   done
   cat "$WORK/log" >&2
   return 1
+}
+
+keeps_calls() {
+  curl -sf "$URL/health" | grep -q '"store":{"kind":"embedded","ready":true'
 }
 
 answers_a_step() {
@@ -180,6 +184,7 @@ check 'the process is not root' [ "$(stat -c %u "/proc/$SERVICE")" = 1000 ]
 check 'its health check succeeds' is_healthy
 check '/health says ok' grep -q '"status":"ok"' <(curl -sf "$URL/health")
 check '/api/interview/step answers' answers_a_step
+check 'its own database keeps the calls' keeps_calls
 check '/docs and /redoc are there' shows_its_pages
 check 'SIGTERM ends it with 0' ends_with_0_on_sigterm
 

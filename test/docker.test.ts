@@ -22,17 +22,22 @@ interface Compose {
   };
 }
 
+/** What the Compose specification's schema finds wrong. */
+function faultsOf(compose: unknown): unknown {
+  const schema = JSON.parse(read('test/fixtures/compose-spec/compose-spec.json')) as object;
+  // The specification's formats (duration, ports, …) are compose's own.
+  const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+  validate(compose);
+  return validate.errors;
+}
+
 describe('docker/compose.yaml', () => {
   const compose = parse(read('docker/compose.yaml')) as Compose;
   const { 'llm-service': service, sglang } = compose.services;
   const example = Object.fromEntries(parseEnv(read('.env.example'), '.env.example'));
 
   it('fits the Compose specification', () => {
-    const schema = JSON.parse(read('test/fixtures/compose-spec/compose-spec.json')) as object;
-    // The specification's formats (duration, ports, …) are compose's own.
-    const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
-    validate(compose);
-    expect(validate.errors).toBeNull();
+    expect(faultsOf(compose)).toBeNull();
   });
 
   it('starts the service in front of its SGLang with .env.example as it is', () => {
@@ -67,6 +72,76 @@ describe('docker/compose.yaml', () => {
   it('has the version of SGLang that the service was tried with', () => {
     const [, version] = /SGLang, tried with ([\d.]+)/.exec(read('docs/engines.md')) ?? [];
     expect(sglang.image).toBe(`lmsysorg/sglang:v${version ?? ''}`);
+  });
+});
+
+interface ObserverCompose {
+  services: {
+    'llm-gateway-api': Compose['services']['llm-service'];
+    'llm-postgres': {
+      image: string;
+      container_name: string;
+      environment: Record<string, string>;
+      ports?: unknown;
+    };
+  };
+}
+
+describe('docker/compose.observer.yaml', () => {
+  const compose = parse(read('docker/compose.observer.yaml')) as ObserverCompose;
+  const { 'llm-gateway-api': service, 'llm-postgres': postgres } = compose.services;
+
+  /** What Compose makes of the service's variables where .env does not name a password. */
+  function settingsWith(env: Readonly<Record<string, string>>): Settings {
+    const fixed = Object.entries(service.environment).map(([name, value]): [string, string] => [
+      name,
+      String(value).replace(/\$\{\w+:-([^}]*)\}/g, '$1'),
+    ]);
+    return loadSettings({ NODE_ENV: 'production', ...env, ...Object.fromEntries(fixed) }, undefined).settings;
+  }
+
+  /** The variables that come with a gateway of another house. */
+  const LOCAL = {
+    APP_ENV: 'local',
+    LOG_LEVEL: 'DEBUG',
+    OPENAI_MODEL_MAIN: 'gpt-5-mini',
+    LLM_API_BASE_URL: 'https://api.openai.com/v1',
+    LLM_API_KEY: 'sk-1',
+    DATABASE_URL: 'postgresql://llm_user:llm_password@postgres:5432/llm_quality',
+  };
+
+  it('fits the Compose specification', () => {
+    expect(faultsOf(compose)).toBeNull();
+  });
+
+  it.each([
+    ['by themselves', {}],
+    ['after those of .env.example', Object.fromEntries(parseEnv(read('.env.example'), '.env.example'))],
+  ])('starts the service in front of OpenAI with the gateway’s variables %s', (_, example) => {
+    const settings = settingsWith({ ...example, ...LOCAL });
+    expect(settings.engineAddresses).toEqual(['https://api.openai.com']);
+    expect(settings.modelName).toBe('gpt-5-mini');
+    expect(settings.nodeEnv).toBe('development');
+  });
+
+  it('keeps calls in the PostgreSQL beside it', () => {
+    const url = new URL(settingsWith(LOCAL).databaseUrl ?? '');
+    const { POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD } = postgres.environment;
+    expect(url.host).toBe('llm-postgres:5432');
+    expect([url.username, url.pathname]).toEqual([POSTGRES_USER, `/${POSTGRES_DB ?? ''}`]);
+    expect(String(service.environment.DATABASE_URL)).toContain(`:${POSTGRES_PASSWORD ?? ''}@`);
+    expect(postgres.image).toBe('postgres:16');
+    expect(postgres.container_name).toBe('llm-postgres');
+  });
+
+  it('is open without a key, but to this machine only, and the database to nobody else', () => {
+    expect(service.environment.AUTH).toBe('off');
+    expect(service.ports).toEqual(['127.0.0.1:18000:8000']);
+    expect(postgres.ports).toBeUndefined();
+  });
+
+  it('gives running calls longer to finish than the service does', () => {
+    expect(parseInt(service.stop_grace_period)).toBeGreaterThan(new Settings().shutdownTimeout);
   });
 });
 
@@ -209,7 +284,13 @@ describe('docker/engine', () => {
     });
 
     it('keeps from the engine what it does not need', () => {
-      const secrets = { API_KEYS: 'backend:inference:abc', OPENAI_API_KEY: 'sk-1', ENGINE_API_KEY: 'sekret' };
+      const secrets = {
+        API_KEYS: 'backend:inference:abc',
+        LLM_API_KEY: 'c',
+        DATABASE_URL: 'postgresql://d',
+        OPENAI_API_KEY: 'sk-1',
+        ENGINE_API_KEY: 'sekret',
+      };
       const { env } = launch(engine, secrets);
       for (const name of Object.keys(secrets)) expect(env).not.toHaveProperty(name);
     });

@@ -39,5 +39,5 @@ if [ -n "${ENGINE_API_KEY:-}" ]; then launch+=(--api-key "$ENGINE_API_KEY"); fi
 
 # SGLang reads SGLANG_PORT too, as where to look for free ports for its own processes; they could take the
 # server's. And it needs none of the service's secrets.
-unset SGLANG_PORT ENGINE_API_KEY API_KEYS OPENAI_API_KEY
+unset SGLANG_PORT ENGINE_API_KEY API_KEYS OPENAI_API_KEY LLM_API_KEY DATABASE_URL
 exec "${launch[@]}" "$@"

@@ -33,5 +33,5 @@ launch=(
 if [ -n "${ENGINE_API_KEY:-}" ]; then export VLLM_API_KEY=$ENGINE_API_KEY; fi
 
 # The engine needs none of the service's secrets.
-unset ENGINE_API_KEY API_KEYS OPENAI_API_KEY
+unset ENGINE_API_KEY API_KEYS OPENAI_API_KEY LLM_API_KEY DATABASE_URL
 exec "${launch[@]}" "$@"
