@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { benchReport, benchStep, benchV1 } from './calls.ts';
+import { benchLog } from './log.ts';
 import { benchStart } from './start.ts';
 import { benchStreams } from './streams.ts';
 import { Targets } from './targets.ts';
@@ -14,6 +15,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   report: benchReport,
   v1: benchV1,
   streams: benchStreams,
+  log: benchLog,
   start: benchStart,
 };
 

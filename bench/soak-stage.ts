@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { freePort } from '../scripts/free-port.ts';
+import { startDatabase } from './database.ts';
 import { MEASURED_CORE, NODE, OTHER_CORE, Pinned, SERVICE } from './machine.ts';
 
-/** Idle connections are given up after 4 s by the service and 5 s by the stub. */
-const SOCKETS_WITHIN_MS = 20_000;
+/** Idle connections are given up after 4 s by the service, 5 s by the stub, and 30 s to the database. */
+const SOCKETS_WITHIN_MS = 45_000;
 
 /** The body of every call. */
 export const PROMPTS = {
@@ -40,12 +41,14 @@ export async function startStage(env: NodeJS.ProcessEnv = {}): Promise<Stage> {
   const command = [NODE, 'dist/engine/stub/main.js', ...options];
   const engine = await Pinned.start(OTHER_CORE, command, `${engineUrl}/ready`);
   const url = `http://127.0.0.1:${port}`;
+  const database = await startDatabase();
   const service = await Pinned.start(MEASURED_CORE, SERVICE, `${url}/health/ready`, {
     APP_HOST: '127.0.0.1',
     APP_PORT: String(port),
     ENGINE: 'stub',
     ENGINE_URLS: engineUrl,
     LOG_LEVEL: 'ERROR',
+    ...database.env,
     ...env,
   });
   const sockets = (): Sockets => ({ service: service.sockets, engine: engine.sockets });
@@ -71,6 +74,7 @@ export async function startStage(env: NodeJS.ProcessEnv = {}): Promise<Stage> {
     stop: async () => {
       await service.stop();
       await engine.stop();
+      await database.stop();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { freePort } from '../scripts/free-port.ts';
+import { type BenchDatabase, startDatabase } from './database.ts';
 import { MEASURED_CORE, NODE, Pinned, SERVICE } from './machine.ts';
 import type { Question } from './questions.ts';
 
@@ -14,6 +15,7 @@ export interface Target {
 export class Targets {
   readonly #profiles: string | undefined;
   readonly #running: Pinned[] = [];
+  #database: BenchDatabase | undefined;
   /** Services so far, so that each has a profile of its own. */
   #started = 0;
 
@@ -40,6 +42,7 @@ export class Targets {
   ): Promise<Target> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
+    this.#database ??= await startDatabase();
     const process = await this.#start(this.#command(name), `${url}/health/ready`, {
       APP_HOST: '127.0.0.1',
       APP_PORT: String(port),
@@ -47,6 +50,7 @@ export class Targets {
       ENGINE_URLS: engine,
       LOG_LEVEL: 'WARNING',
       LOG_FORMAT: 'json',
+      ...this.#database.env,
       ...env,
     });
     return { name, url: url + path, body, process };
@@ -54,6 +58,8 @@ export class Targets {
 
   async stopAll(): Promise<void> {
     for (const one of this.#running.splice(0)) await one.stop();
+    await this.#database?.stop();
+    this.#database = undefined;
   }
 
   #command(name: string): string[] {
