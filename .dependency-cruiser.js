@@ -1,6 +1,28 @@
 /** The layers of the house, bottom first; a folder may import those before it and no others. */
-const LAYERS = ['common', 'config', 'logging', 'access', 'schema', 'engine', 'prompts', 'calls', 'tasks'];
-const FEATURES = ['chat', 'feedback', 'interview', 'report', 'openai', 'metrics', 'health', 'docs'];
+const LAYERS = [
+  'common',
+  'csv',
+  'config',
+  'logging',
+  'access',
+  'schema',
+  'database',
+  'engine',
+  'prompts',
+  'calls',
+  'tasks',
+];
+const FEATURES = [
+  'chat',
+  'call-log',
+  'feedback',
+  'interview',
+  'report',
+  'openai',
+  'metrics',
+  'health',
+  'docs',
+];
 
 const inFolder = (name) => `^src/${name}/`;
 const anyOf = (names) => `^src/(${names.join('|')})/`;
@@ -18,6 +40,10 @@ const HOMES = [
   ['ajv', 'schema'],
   ['typebox', '(schema|chat|feedback|interview|report|openai)'],
   ['winston', 'logging'],
+  ['pg', '(database|calls|cli)'],
+  ['kysely', '(database|calls|call-log|cli)'],
+  ['pg-boss', 'calls'],
+  ['csv-(parse|stringify)', 'csv'],
   ['prom-client', 'metrics'],
 ];
 

@@ -63,6 +63,7 @@ describe('the start', () => {
     const url = await service.url();
     await service.line(/Try:/);
     expect(service.lines.map((line) => line.replace(/^\S+ /, ''))).toEqual([
+      'INFO    database is up kind=server',
       expect.stringContaining('engine is up'),
       `INFO    LLM Service 0.1.0 listens on ${url} (127.0.0.1, port ${new URL(url).port})`,
       'WARNING THE BUILT-IN STUB ANSWERS, NOT A MODEL. Name your engine with SGLANG_HOST or ENGINE_URLS (docs/engines.md).',

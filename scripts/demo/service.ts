@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../free-port.ts';
@@ -38,6 +40,9 @@ interface Where {
 /** Starts a service with the operator's own settings on a free port, and waits until it is ready. */
 export async function startService(entry: string, where: Where = {}): Promise<Service> {
   if (!existsSync(entry)) throw new Error(`${entry} is missing. Build the service first: npm run build`);
+  const dataDir = mkdtempSync(join(tmpdir(), 'llm-service-demo-'));
+  // Where root runs the demo, the database has an account of its own and must get through.
+  chmodSync(dataDir, 0o711);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [entry], {
@@ -49,6 +54,9 @@ export async function startService(entry: string, where: Where = {}): Promise<Se
       // Only this machine reaches the port, and the demo has no key of the operator's .env.
       AUTH: 'off',
       LOG_LEVEL: 'WARNING',
+      // What the demo plays is nobody's interview: it stays out of the operator's log.
+      DATABASE_URL: '',
+      DATA_DIR: dataDir,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -66,6 +74,7 @@ export async function startService(entry: string, where: Where = {}): Promise<Se
     process.off('exit', terminate);
     terminate();
     await exited;
+    rmSync(dataDir, { recursive: true, force: true });
   };
   // However the demo ends, also by Ctrl-C while the service is starting.
   process.once('exit', terminate);
