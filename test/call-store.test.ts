@@ -262,8 +262,8 @@ describe('a call that did not go well', () => {
     const row = await rowOf(reply);
     expect(row).toMatchObject({ outcome: 'ok', attempts: 3, rung: 're-asked' });
     expect(triesOf(row)).toMatchObject([
-      { judgement: 'not-json', reply: expect.stringContaining('No JSON at all.') },
-      { judgement: 'schema', request: expect.any(String) },
+      { judgement: 'not-json', reply: { choices: [{ message: { content: 'No JSON at all.' } }] } },
+      { judgement: 'schema', request: { messages: expect.any(Array) } },
       { judgement: 'strict' },
     ]);
     expect(row.wasted_tokens).toBeGreaterThan(0);

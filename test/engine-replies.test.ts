@@ -50,7 +50,7 @@ describe('a completion of any shape', () => {
 
   function readOrFault(body: unknown, guard: ReplyGuard): ReadReply | EngineFault {
     try {
-      return readWhole(JSON.stringify(body), dialects.sglang, new Tally());
+      return readWhole(Buffer.from(JSON.stringify(body)), dialects.sglang, new Tally());
     } catch (thrown) {
       return faultOf(thrown, dialects.sglang, guard);
     }

@@ -44,14 +44,17 @@ export const FACT_COLUMNS = {
 
 type Facts = Partial<Record<keyof typeof FACT_COLUMNS, unknown>>;
 
+/** JSON as text, or as the bytes in which it came or went. */
+type JsonText = string | Buffer;
+
 /** One row of the call log on its way: JSON texts, as they are sent and as they wait on disk. */
 export interface CallRow {
   readonly id: string;
   readonly outcome: StoredOutcome;
   readonly facts: string;
-  readonly request: string | null;
-  readonly reply: string | null;
-  readonly tries: string | null;
+  readonly request: JsonText | null;
+  readonly reply: JsonText | null;
+  readonly tries: JsonText | null;
 }
 
 /**
@@ -104,30 +107,39 @@ export function callRow(call: CallRecord, instanceId: string, withContent: boole
     facts: storable(row),
     request: withContent ? (tries[0]?.request ?? null) : null,
     reply: withContent ? (content.reply ?? null) : null,
-    tries: tries.length === 0 ? null : JSON.stringify(triesOf(call, withContent)),
+    tries: tries.length === 0 ? null : triesOf(call, withContent),
   };
 }
 
-/** Each try with what came of it; a request that differs from the first by its id alone is the row's own. */
-function triesOf({ tries, judgements }: CallRecord, withContent: boolean): object[] {
+/**
+ * Each try with what came of it. What came as JSON is put in byte by byte: it is most of a row, and taking it apart to
+ * write it anew would cost more than the rest.
+ */
+function triesOf({ tries, judgements }: CallRecord, withContent: boolean): Buffer {
   const judged = judgements.values();
-  const first = withoutId(tries[0]);
-  return tries.map((one) => ({
-    id: one.id,
-    engine: one.engine,
-    ms: Math.round(one.ms * 10) / 10,
-    fault: one.fault,
-    judgement: one.fault === undefined ? judged.next().value : undefined,
-    usage: one.usage,
-    ...(withContent && {
-      request: withoutId(one) === first ? undefined : one.request,
-      reply: one.reply || undefined,
-    }),
-  }));
+  const objects = tries.map((one) => {
+    const { id, engine, ms, fault, usage, request, reply } = one;
+    const judgement = fault === undefined ? judged.next().value : undefined;
+    const facts = JSON.stringify({ id, engine, ms: Math.round(ms * 10) / 10, fault, judgement, usage });
+    const parts: JsonText[] = [facts.slice(0, -1)];
+    if (withContent && !isRepeated(one, tries[0])) parts.push(',"request":', request);
+    if (withContent && reply.length > 0) {
+      parts.push(',"reply":', typeof reply === 'string' ? JSON.stringify(reply) : reply);
+    }
+    return [...parts, '}'];
+  });
+  const parts = objects.flatMap((object, index) => [index === 0 ? '[' : ',', ...object]);
+  return Buffer.concat([...parts, ']'].map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
-function withoutId(one: TryReport | undefined): string | undefined {
-  return one?.request.replace(one.id, '');
+/** Whether a request is the first one again: the engine's id is all that differs. */
+function isRepeated(one: TryReport, first: TryReport | undefined): boolean {
+  if (one === first) return true;
+  return first !== undefined && withoutId(one) === withoutId(first);
+}
+
+function withoutId({ id, request }: TryReport): string {
+  return request.toString().replace(id, '');
 }
 
 /** The moment that a UUIDv7 tells: its first 48 bits are milliseconds (RFC 9562, section 5.7). */

@@ -143,7 +143,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
 
   async #spoolAll(rows: readonly CallRow[]): Promise<void> {
     const results = await Promise.allSettled(
-      rows.map(async (row) => this.#own?.spool.append(JSON.stringify(row))),
+      rows.map(async (row) => this.#own?.spool.append(JSON.stringify(inWords(row)))),
     );
     const failures = results.filter((result) => result.status === 'rejected');
     if (failures.length === 0) {
@@ -184,9 +184,20 @@ function sizeOf({ facts, request, reply, tries }: CallRow): number {
   return facts.length + (request?.length ?? 0) + (reply?.length ?? 0) + (tries?.length ?? 0);
 }
 
+/** A row as it waits on disk. */
+function inWords({ request, reply, tries, ...row }: CallRow): CallRow {
+  return {
+    ...row,
+    request: request?.toString() ?? null,
+    reply: reply?.toString() ?? null,
+    tries: tries?.toString() ?? null,
+  };
+}
+
 /** JSON that the database does not read is kept as the text that it is: nested too deep, for instance. */
 function asText({ request, reply, tries, ...row }: CallRow): CallRow {
-  const quoted = (text: string | null): string | null => (text === null ? null : JSON.stringify(text));
+  const quoted = (text: CallRow['request']): string | null =>
+    text === null ? null : JSON.stringify(text.toString());
   return { ...row, request: quoted(request), reply: quoted(reply), tries: quoted(tries) };
 }
 

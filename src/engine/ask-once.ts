@@ -5,7 +5,7 @@ import type { EngineRequest } from './engine-request.js';
 import { type ReadReply, readStream, readWhole, refuseErrors } from './read-reply.js';
 import type { Try } from './try.js';
 import { Watchdog } from './watchdog.js';
-import { readText } from './wire.js';
+import { readBytes } from './wire.js';
 
 /**
  * Asks one engine once and reads its reply to the end.
@@ -19,7 +19,7 @@ export async function askOnce(
   listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
   const { address, guard, tally, askedAt, id } = one;
-  one.request = JSON.stringify(dialect.body(request, id));
+  one.request = Buffer.from(JSON.stringify(dialect.body(request, id)));
   const answer = await address.post('/v1/chat/completions', one.request, guard);
   await refuseErrors(answer, dialect);
   const { delivery, maxTokens, reasoningTokens = maxTokens } = request;
@@ -27,7 +27,7 @@ export async function askOnce(
   const reply =
     delivery === 'stream'
       ? await readStream(answer, { dialect, guard, tally, watchdog, askedAt, listener })
-      : readWhole(await readText(answer), dialect, tally);
+      : readWhole(await readBytes(answer), dialect, tally);
   if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
   return reply;
 }

@@ -71,10 +71,10 @@ export class EngineAddress {
   }
 
   /**
-   * Posts a JSON text.
+   * Posts the bytes of a JSON text.
    * @throws EngineFault where no response came
    */
-  post(path: string, body: string, guard: ReplyGuard): Promise<WireReply> {
+  post(path: string, body: Buffer, guard: ReplyGuard): Promise<WireReply> {
     return post(this.#pool, {
       path: this.#basePath + path,
       body,

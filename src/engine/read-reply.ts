@@ -6,7 +6,7 @@ import { DONE, EventReader } from './event-reader.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import type { RunawayReason, Watchdog } from './watchdog.js';
-import { faultOfWire, readText, type WireReply } from './wire.js';
+import { faultOfWire, readBytes, type WireReply } from './wire.js';
 import { choiceOf, engineError, parseBody, reasoningTokensOf, textOf, usageOf } from './wire-body.js';
 
 /** What is read of a reply, before the request's own facts are added. */
@@ -16,7 +16,7 @@ export type ReadReply = Omit<EngineReply, 'maxTokens'>;
 export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<void> {
   const { status, headers } = reply;
   if (status >= 200 && status < 300) return;
-  const text = await readText(reply);
+  const text = (await readBytes(reply)).toString('utf8');
   let body: unknown = text;
   try {
     body = JSON.parse(text);
@@ -27,9 +27,10 @@ export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<
 }
 
 /** Reads a reply that came as a whole, and what it cost. */
-export function readWhole(text: string, dialect: Dialect, tally: Tally): ReadReply {
-  tally.said = text;
-  const reply = replyOf(text, dialect);
+export function readWhole(bytes: Buffer, dialect: Dialect, tally: Tally): ReadReply {
+  tally.said = bytes.toString('utf8');
+  const reply = replyOf(tally.said, dialect);
+  tally.whole = bytes;
   tally.count(reply.usage);
   return reply;
 }

@@ -8,7 +8,7 @@ import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import type { Try } from './try.js';
 import { Watchdog } from './watchdog.js';
-import { readText } from './wire.js';
+import { readBytes } from './wire.js';
 import { choiceOf, parseBody, textOf, usageOf, type WireChoice } from './wire-body.js';
 
 /** A reply in OpenAI's own shape: its text as the engine wrote it, or its events as they come. */
@@ -22,14 +22,16 @@ export interface RelayedText {
 }
 
 /** Looks a whole reply over: it is JSON with what the route gives, and tells what it cost. */
-function readWhole(text: string, dialect: Dialect, tally: Tally): RelayedText {
+function readWhole(bytes: Buffer, dialect: Dialect, tally: Tally): RelayedText {
+  const text = bytes.toString('utf8');
+  tally.said = text;
   const body = parseBody(text);
+  tally.whole = bytes;
   if (!Array.isArray(body.data)) {
     const choice = choiceOf(body, dialect);
     if (!choice) throw new EngineFault('bad-response', { seen: 'no choices' });
     if (dialect.finishOf(choice) === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
   }
-  tally.said = text;
   tally.count(usageOf(body.usage));
   return { text, model: typeof body.model === 'string' ? body.model : undefined };
 }
@@ -47,10 +49,11 @@ export async function relayOnce(
 ): Promise<RelayedReply> {
   const { address, guard, tally } = one;
   const { path, body } = request;
-  one.request = JSON.stringify(path === '/v1/embeddings' ? body : dialect.relayed(body, one.id));
+  const sent = path === '/v1/embeddings' ? body : dialect.relayed(body, one.id);
+  one.request = Buffer.from(JSON.stringify(sent));
   const response = await address.post(path, one.request, guard);
   await refuseErrors(response, dialect);
-  if (body.stream !== true) return readWhole(await readText(response), dialect, tally);
+  if (body.stream !== true) return readWhole(await readBytes(response), dialect, tally);
   const stream = await RelayedStream.open(response, {
     dialect,
     guard,

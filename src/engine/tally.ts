@@ -2,7 +2,9 @@ import type { Usage } from './engine-request.js';
 
 /** What one try has brought and cost so far: known before it is over, for a reply that nobody waits for any more too. */
 export class Tally {
-  /** The JSON of a whole reply, or the text of a stream as far as it came. */
+  /** The JSON of a whole reply, as it came. */
+  whole: Buffer | undefined;
+  /** The text of a stream as far as it came, or what came in place of JSON. */
   said = '';
   #usage: Usage | undefined;
   #pieces = 0;

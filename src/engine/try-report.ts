@@ -13,8 +13,8 @@ export interface TryReport {
   readonly fault: FaultKind | undefined;
   /** Its tokens, as far as they are known. */
   readonly usage: Usage;
-  /** The JSON that was sent. */
-  readonly request: string;
-  /** The JSON that came as a whole, or the text that a stream had brought by then. */
-  readonly reply: string;
+  /** The JSON that was sent, as bytes: encoding it twice would cost more than all else about it. */
+  readonly request: Buffer;
+  /** The JSON that came as a whole, or the text that a stream had brought by then, or what came and is no JSON. */
+  readonly reply: Buffer | string;
 }

@@ -13,7 +13,7 @@ export class Try {
   /** `performance.now()` of the request. */
   readonly askedAt = performance.now();
   /** The JSON that was sent. */
-  request = '';
+  request = Buffer.alloc(0);
   /** Why it failed; what nobody succeeded with is a call that was left. */
   #fault: FaultKind | undefined = 'cancelled';
   #goesOn = false;
@@ -62,7 +62,7 @@ export class Try {
       fault: this.#fault,
       usage: this.tally.usage,
       request: this.request,
-      reply: this.tally.said,
+      reply: this.tally.whole ?? this.tally.said,
     });
   }
 }

@@ -49,7 +49,7 @@ export interface WireReply extends AsyncIterableIterator<Buffer, undefined> {
 /** One request to an engine. */
 interface WireRequest {
   readonly path: string;
-  readonly body: string;
+  readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
   /** Sees every piece of the reply, and may end the request at any time. */
   readonly guard: ReplyGuard;
@@ -159,10 +159,10 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
 }
 
 /** Reads a body to its end. */
-export async function readText(reply: AsyncIterable<Buffer>): Promise<string> {
+export async function readBytes(reply: AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of reply) parts.push(part);
-  return parts.length === 1 && parts[0] ? parts[0].toString('utf8') : Buffer.concat(parts).toString('utf8');
+  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
 }
 
 const UNREACHABLE = new Set([

@@ -93,6 +93,7 @@ export function startBuilt(
       APP_HOST: '127.0.0.1',
       APP_PORT: '0',
       DATABASE_URL: process.env.TEST_DATABASE_URL,
+      UPKEEP: 'false',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
