@@ -20,6 +20,7 @@ import { describe, expect, it } from '@jest/globals';
 import { findNativePackage, prepareNativeServer } from '../src/database/embedded/native-package.js';
 import {
   ask,
+  ended,
   kill,
   openFolder,
   removeLater,
@@ -231,7 +232,7 @@ describe('a server in use', () => {
     const server = await startHere(dataDir);
     const pid = serverPid(dataDir);
     await server.stop();
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    await ended(pid);
     expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
     await expect(ask(server.connection, 'SELECT 1')).rejects.toThrow('ENOENT');
   });
