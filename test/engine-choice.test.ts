@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { CallEvents } from '../src/calls/call-events.js';
 import type { HealthDto, ReadyDto } from '../src/health/health.dto.js';
 import { expectProblem } from './support/problem.js';
 import { QUESTION, startService, startStub } from './support/service.js';
@@ -112,6 +113,7 @@ describe('the counters', () => {
   it('tell a caller who left from a failure', async () => {
     const service = await startService();
     service.stub.script({ kind: 'stall', after: 'request' });
+    const ended = once(service.app.get(CallEvents), 'end');
     const leaving = new AbortController();
     const call = fetch(service.url + STEP, {
       method: 'POST',
@@ -122,7 +124,7 @@ describe('the counters', () => {
     await service.stub.waitFor(() => service.stub.running === 1);
     leaving.abort();
     await expect(call).rejects.toThrow();
-    await service.stub.waitFor(() => service.stub.running === 0);
+    await ended;
 
     const { body } = await service.get<HealthDto>('/health');
 

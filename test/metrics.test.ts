@@ -63,7 +63,7 @@ async function counted(service: TestService): Promise<Record<string, number>> {
   const own = (await samples(service)).filter(
     ({ name, value }) =>
       /^(llm_service|gen_ai)_/.test(name) &&
-      !/_bucket$|_seconds_sum$|_build_info$|_engine_up$/.test(name) &&
+      !/_bucket$|_seconds_sum$|_build_info$|_(engine|database)_up$/.test(name) &&
       value !== 0,
   );
   return Object.fromEntries(own.map((sample) => [keyOf(sample), sample.value]));
