@@ -19,7 +19,7 @@ COPY package.json package-lock.json .npmrc ./
 # no DATABASE_URL is named is optional too, so that cannot be left out as a whole.
 # Source maps and types are more than half of what remains, and Node loads no TypeScript from node_modules.
 RUN npm ci --omit=dev --ignore-scripts \
-  && rm -r node_modules/node node_modules/typescript \
+  && rm -r node_modules/node node_modules/typescript && mkdir /data \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
 
 FROM ${BASE}
@@ -30,7 +30,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 # The call log, unless DATABASE_URL names a server; mount a volume to keep it.
 ENV DATA_DIR=/data
-RUN mkdir -m 700 /data && chown 1000:1000 /data
+COPY --from=dependencies --chown=1000:1000 /data /data
 VOLUME /data
 # A number, so that Kubernetes' runAsNonRoot can check it; in the base it is the user "node".
 USER 1000
