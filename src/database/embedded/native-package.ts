@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { ConfigError } from '../../config/config-error.js';
 import { isMissing } from './files.js';
 import { type Account, runProgram } from './run-program.js';
@@ -95,7 +95,8 @@ async function linkLibraries(folder: string, instead: string): Promise<string | 
     await mkdir(instead, { recursive: true });
     await chmod(instead, 0o755);
     for (const { source, target } of links) await link(join(folder, source), join(instead, basename(target)));
-    return instead;
+    // A library that is found by its link looks for its own there, and they lie in the package.
+    return [instead, join(folder, 'native', 'lib')].join(delimiter);
   }
 }
 
@@ -116,11 +117,12 @@ async function link(source: string, target: string): Promise<void> {
 }
 
 async function checkThatItRuns(
-  { postgres, libraryPath }: NativeServer,
+  { postgres, initdb, libraryPath }: NativeServer,
   dataDir: string,
   account: Account | undefined,
 ): Promise<void> {
-  const { code, output } = await runProgram(postgres, ['--version'], { account, libraryPath });
+  let { code, output } = await runProgram(postgres, ['--version'], { account, libraryPath });
+  if (code === 0) ({ code, output } = await runProgram(initdb, ['--version'], { account, libraryPath }));
   if (code === 0) return;
   switch (code) {
     case 'ENOENT':
