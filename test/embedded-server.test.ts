@@ -297,7 +297,7 @@ describe("npm's package", () => {
     execFileSync('mount', ['--bind', '-o', 'ro', folder, folder]);
     try {
       const native = await prepareNativeServer(folder, dataDir, undefined);
-      expect(native.libraryPath).toBe(join(dataDir, 'postgres.lib'));
+      expect(native.libraryPath).toBe(`${join(dataDir, 'postgres.lib')}:${join(folder, 'native', 'lib')}`);
       expect(lstatSync(join(dataDir, 'postgres.lib', 'libpq.so.5')).isSymbolicLink()).toBe(true);
     } finally {
       execFileSync('umount', [folder]);
