@@ -268,7 +268,7 @@ describe('npm run store -- copy', () => {
 
   it('refuses a target into which another copy is under way', async () => {
     const to = await newStore();
-    await connect(to).query('select pg_advisory_lock(7316024983)');
+    await connect(to).query('select pg_advisory_lock(7316024984)');
     expect(await refusalOf(['copy', '--to', to], { databaseUrl: await newStore() })).toBe(
       'Another copy or restore is under way into --to: let it finish first.',
     );

@@ -27,7 +27,7 @@ export interface Store {
 }
 
 /** The number under which those who write into one database take turns; any fixed one does. */
-const LOCK = 7_316_024_983;
+const LOCK = 7_316_024_984;
 
 /** Connections at the most: one holds the lock or the snapshot, the others work. */
 const CONNECTIONS = 3;

@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { CallRow } from '../../calls/call-row.js';
-import { isMissing, syncFolder } from '../../database/embedded/files.js';
+import { isMissing } from '../../database/embedded/files.js';
+import { syncFolder } from '../../database/sync-folder.js';
 import { callLine, headerLine, Tally } from './backup-format.js';
 import { fileFault, StoreFault } from './store-fault.js';
 

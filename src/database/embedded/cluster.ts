@@ -1,7 +1,8 @@
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ConfigError } from '../../config/config-error.js';
-import { codeOf, isMissing, keepPrivate, syncFolder } from './files.js';
+import { syncFolder } from '../sync-folder.js';
+import { codeOf, isMissing, keepPrivate } from './files.js';
 import type { NativeServer } from './native-package.js';
 import { isAlive } from './pid-file.js';
 import { type Account, type ProgramEnd, runProgram } from './run-program.js';

@@ -1,4 +1,4 @@
-import { chmod, chown, open } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import type { Account } from './run-program.js';
 
 /** Whether an error says that there is no such file. */
@@ -15,15 +15,4 @@ export function codeOf(error: unknown): string | undefined {
 export async function keepPrivate(path: string, mode: number, account: Account | undefined): Promise<void> {
   await chmod(path, mode);
   if (account) await chown(path, account.uid, account.gid);
-}
-
-/** Makes a folder's entries survive a power cut. Windows has no such call and needs none. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

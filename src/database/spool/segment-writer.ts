@@ -1,5 +1,6 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../sync-folder.js';
 import { MAGIC, Segment } from './segment.js';
 
 /** Writes a segment. Once anything has failed it must be abandoned: what the kernel made of the bytes is not known. */
@@ -42,17 +43,6 @@ export class SegmentWriter {
     await this.#file.truncate(end).catch(ignore);
     await this.#file.close().catch(ignore);
     if (end === MAGIC.length) await rm(path, { force: true }).catch(ignore);
-  }
-}
-
-/** Makes the names in a folder safe on disk. Windows has no such call, and keeps names in its journal. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

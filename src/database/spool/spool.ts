@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { encodeRecord } from './record.js';
 import { Segment } from './segment.js';
-import { SegmentWriter, syncFolder } from './segment-writer.js';
+import { syncFolder } from '../sync-folder.js';
+import { SegmentWriter } from './segment-writer.js';
 import { isNoSpace, SpoolFull } from './spool-full.js';
 
 /** Bytes behind which a segment is followed by a new one, and most bytes written with one fsync (and one record). */
