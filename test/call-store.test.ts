@@ -582,13 +582,21 @@ describe('a row', () => {
     expect((await rowsOf(id)).map(({ outcome }) => outcome)).toEqual([stays]);
   });
 
-  it('that comes twice in one statement is there once, as it came last', async () => {
+  it.each([
+    { comes: ['running', 'ok'], stays: 'ok' },
+    { comes: ['ok', 'running'], stays: 'ok' },
+    { comes: ['failed', 'ok'], stays: 'failed' },
+  ] as const)('that comes as $comes in one statement is there once, as $stays', async ({ comes, stays }) => {
     const record = await aRecord();
     const id = randomUUID();
 
-    await writeCalls(pool, [as(record, 'running', id), as(record, 'ok', id)], 1000);
+    await writeCalls(
+      pool,
+      comes.map((outcome) => as(record, outcome, id)),
+      1000,
+    );
 
-    expect((await rowsOf(id)).map(({ outcome }) => outcome)).toEqual(['ok']);
+    expect((await rowsOf(id)).map(({ outcome }) => outcome)).toEqual([stays]);
   });
 });
 

@@ -18,12 +18,23 @@ const statements = new Map<number, string>();
  * @param timeoutMs milliseconds after which it counts as failed, whatever the database does with it later
  */
 export async function writeCalls(pool: Pool, rows: readonly CallRow[], timeoutMs: number): Promise<void> {
-  const latest = [...new Map(rows.map((row) => [row.id, row])).values()].sort((a, b) =>
-    a.id < b.id ? -1 : 1,
-  );
+  const latest = latestOf(rows);
   const facts = `[${latest.map((row) => row.facts).join(',')}]`;
   const texts = latest.flatMap(({ request, reply, tries }) => [request, reply, tries]);
   await within(timeoutMs, pool.query(statementFor(latest.length), [facts, ...texts]));
+}
+
+/**
+ * One row of each call, by their ids. A call's end may come before its beginning: that one still waited for a database
+ * that said nothing when the end already went to disk.
+ */
+function latestOf(rows: readonly CallRow[]): CallRow[] {
+  const latest = new Map<string, CallRow>();
+  for (const row of rows) {
+    const known = latest.get(row.id);
+    if (known === undefined || known.outcome === 'running') latest.set(row.id, row);
+  }
+  return [...latest.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** The wait for a free connection counts too, which the driver's own limits leave out. */
