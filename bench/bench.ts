@@ -11,7 +11,10 @@ export interface Bench {
   readonly connections: number;
 }
 
-/** Seconds of load before the first round that counts, in which V8 compiles what is hot. */
+/**
+ * Seconds of load before each round that do not count. While others are measured V8 gives memory back and lets compiled
+ * code go; a service under load has done neither.
+ */
 const WARM_UP_SECONDS = 2;
 
 /**
@@ -24,9 +27,11 @@ export function interleaved<T extends Target, R>(
   load: (target: T, seconds: number) => R,
 ): Map<string, R[]> {
   const results = new Map(targets.map(({ name }) => [name, [] as R[]]));
-  for (const target of targets) load(target, WARM_UP_SECONDS);
   for (let round = 0; round < rounds; round++) {
-    for (const target of targets) results.get(target.name)?.push(load(target, seconds));
+    for (const target of targets) {
+      load(target, WARM_UP_SECONDS);
+      results.get(target.name)?.push(load(target, seconds));
+    }
   }
   return results;
 }

@@ -29,7 +29,7 @@ const tries = JSON.stringify([{ engine: 'http://gpu-1:30000', ms: 812.4, judgeme
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 2 });
 await migrate(new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }));
 const commits = new GroupCommit<CallRow>(
-  { writers: 2, items: 500, weight: Infinity, weigh: () => 0 },
+  { writers: 2, joinAt: 100, items: 500, weight: Infinity, weigh: () => 0 },
   (rows) => writeCalls(pool, rows, 30_000),
 );
 

@@ -1,5 +1,6 @@
 import type { TryReport } from '../engine/try-report.js';
 import type { CallRecord } from './call-record.js';
+import type { JsonText } from '../database/json-array.js';
 import type { CallsTable, StoredOutcome } from '../database/tables.js';
 
 /** Columns that are no JSON of their own, with their types in PostgreSQL; in this order they are written. */
@@ -43,9 +44,6 @@ export const FACT_COLUMNS = {
 } as const satisfies Record<Exclude<keyof CallsTable, 'request' | 'reply' | 'tries'>, string>;
 
 type Facts = Partial<Record<keyof typeof FACT_COLUMNS, unknown>>;
-
-/** JSON as text, or as the bytes in which it came or went. */
-type JsonText = string | Buffer;
 
 /** One row of the call log on its way: JSON texts, as they are sent and as they wait on disk. */
 export interface CallRow {

@@ -13,8 +13,9 @@ import { openOwnSpool, type OwnSpool } from './own-spool.js';
 /** Rows of one commit at the most; 500 make the most of a commit, more only make it longer. */
 const MOST_ROWS = 500;
 
-/** Commits at once. */
+/** Commits at once, and the rows that must wait for a second one. */
 const WRITERS = 2;
+const SECOND_WRITER_AT = 100;
 
 /** Characters of one commit beyond which it gets no further row. */
 const MOST_CHARACTERS = 8_388_608;
@@ -44,7 +45,7 @@ export interface CallStoreState {
 export class CallStore implements OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger('CallStore');
   readonly #commits = new GroupCommit<CallRow>(
-    { writers: WRITERS, items: MOST_ROWS, weight: MOST_CHARACTERS, weigh: sizeOf },
+    { writers: WRITERS, joinAt: SECOND_WRITER_AT, items: MOST_ROWS, weight: MOST_CHARACTERS, weigh: sizeOf },
     (rows) => this.#keep(rows),
   );
   readonly #timeoutMs: number;

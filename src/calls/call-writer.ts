@@ -1,13 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { jsonArray } from '../database/json-array.js';
 import { type CallRow, FACT_COLUMNS } from './call-row.js';
 
-const FACTS = Object.entries(FACT_COLUMNS);
 const TEXTS = ['request', 'reply', 'tries'] as const;
-const COLUMNS = [...FACTS.map(([name]) => name), ...TEXTS];
 
-/** SQL by number of rows; the same text again costs the driver nothing. */
-const statements = new Map<number, string>();
+/**
+ * A statement with a name is read and planned once a connection, which for one of this length takes the database longer
+ * than a row does.
+ */
+const STATEMENT = { name: 'write-calls', text: writeStatement() };
 
 /**
  * Writes rows in one statement, which is one commit. A row that is over stays as it is, whatever comes after it: rows
@@ -20,8 +21,8 @@ const statements = new Map<number, string>();
 export async function writeCalls(pool: Pool, rows: readonly CallRow[], timeoutMs: number): Promise<void> {
   const latest = latestOf(rows);
   const facts = `[${latest.map((row) => row.facts).join(',')}]`;
-  const texts = latest.flatMap(({ request, reply, tries }) => [request, reply, tries]);
-  await within(timeoutMs, pool.query(statementFor(latest.length), [facts, ...texts]));
+  const texts = TEXTS.map((name) => jsonArray(latest.map((row) => row[name])));
+  await within(timeoutMs, pool.query({ ...STATEMENT, values: [facts, ...texts] }));
 }
 
 /**
@@ -39,43 +40,30 @@ function latestOf(rows: readonly CallRow[]): CallRow[] {
 
 /** The wait for a free connection counts too, which the driver's own limits leave out. */
 async function within(ms: number, query: Promise<unknown>): Promise<void> {
-  const ended = new AbortController();
-  const late = delay(ms, undefined, { signal: ended.signal, ref: false }).then(() => {
-    throw new Error(`nothing was stored within ${ms} ms`);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_fulfil, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`nothing was stored within ${ms} ms`));
+    }, ms).unref();
   });
   try {
     await Promise.race([query, late]);
   } finally {
-    ended.abort();
-    // Whichever of the two comes later is nobody's any more.
-    late.catch(() => undefined);
-    query.catch(() => undefined);
+    clearTimeout(timer);
   }
 }
 
-function statementFor(rows: number): string {
-  let statement = statements.get(rows);
-  if (statement === undefined) {
-    statement = insertOf(rows);
-    statements.set(rows, statement);
-  }
-  return statement;
-}
-
-function insertOf(rows: number): string {
-  const names = FACTS.map(([name]) => name);
-  const types = FACTS.map(([name, type]) => `${name} ${type}`);
-  const sent = Array.from({ length: rows }, (_, row) => {
-    const parameters = TEXTS.map((_name, text) => `$${row * TEXTS.length + text + 2}::json`);
-    return `(${[row + 1, ...parameters].join(', ')})`;
-  });
-  const changed = COLUMNS.filter((name) => name !== 'id');
+function writeStatement(): string {
+  const facts = Object.entries(FACT_COLUMNS).map(([name, type]) => `${name} ${type}`);
+  const columns = [...Object.keys(FACT_COLUMNS), ...TEXTS];
+  const changed = columns.filter((name) => name !== 'id');
   return `
-    insert into calls (${COLUMNS.join(', ')})
-    select ${[...names.map((name) => `fact.${name}`), ...TEXTS.map((name) => `sent.${name}`)].join(', ')}
-    from rows from (json_to_recordset($1::json) as (${types.join(', ')}))
-        with ordinality as fact (${names.join(', ')}, place)
-      join (values ${sent.join(', ')}) as sent (place, ${TEXTS.join(', ')}) using (place)
+    insert into calls (${columns.join(', ')})
+    select ${columns.join(', ')}
+    from rows from (
+      json_to_recordset($1::json) as (${facts.join(', ')}),
+      unnest(${TEXTS.map((_name, text) => `$${text + 2}::json[]`).join(', ')})
+    ) as sent (${columns.join(', ')})
     on conflict (id) do update
     set (${changed.join(', ')}) = (${changed.map((name) => `excluded.${name}`).join(', ')})
     where calls.outcome in ('running', 'interrupted') and excluded.outcome <> 'running'`;

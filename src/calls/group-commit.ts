@@ -9,6 +9,8 @@ interface Waiting<T> {
 export interface CommitBounds<T> {
   /** With two, one batch is made ready while the database works on the other. */
   readonly writers: number;
+  /** Items that wait before another writer joins one that is at work: small batches cost more than waiting for a larger one. */
+  readonly joinAt: number;
   readonly items: number;
   /** The weight beyond which no further item joins. */
   readonly weight: number;
@@ -35,7 +37,8 @@ export class GroupCommit<T> {
     const added = new Promise<void>((done, failed) => {
       this.#waiting.push({ item, done, failed });
     });
-    if (this.#writers < this.bounds.writers) {
+    const { writers, joinAt } = this.bounds;
+    if (this.#writers === 0 || (this.#writers < writers && this.#waiting.length >= joinAt)) {
       this.#writers++;
       void this.#writeAll();
     }
