@@ -61,7 +61,8 @@ export interface CallRow {
  */
 export function callRow(call: CallRecord, instanceId: string, withContent: boolean): CallRow {
   const { facts, context, labels, plan, usage, outcome = 'running', tries, content } = call;
-  const { queue, engine, total } = facts.timing;
+  // While it runs these are no durations yet, and of a service that is killed they would stay.
+  const { queue, engine, total } = outcome === 'running' ? {} : facts.timing;
   const row: Facts = {
     id: facts.callId,
     started_at: startOf(facts.callId),
@@ -92,11 +93,11 @@ export function callRow(call: CallRecord, instanceId: string, withContent: boole
     prompt_tokens: storableCount(usage.prompt_tokens),
     completion_tokens: storableCount(usage.completion_tokens),
     wasted_tokens: storableCount(call.wastedTokens),
-    queue_ms: queue,
-    engine_ms: engine,
-    first_token_ms: call.firstTokenMs,
-    first_field_ms: call.firstFieldMs,
-    total_ms: total,
+    queue_ms: hundredths(queue),
+    engine_ms: hundredths(engine),
+    first_token_ms: hundredths(call.firstTokenMs),
+    first_field_ms: hundredths(call.firstFieldMs),
+    total_ms: hundredths(total),
     ...(withContent && { question: content.question, answer: content.answer }),
   };
   return {
@@ -118,7 +119,7 @@ function triesOf({ tries, judgements }: CallRecord, withContent: boolean): Buffe
   const objects = tries.map((one) => {
     const { id, engine, ms, fault, usage, request, reply } = one;
     const judgement = fault === undefined ? judged.next().value : undefined;
-    const facts = JSON.stringify({ id, engine, ms: Math.round(ms * 10) / 10, fault, judgement, usage });
+    const facts = JSON.stringify({ id, engine, ms: hundredths(ms), fault, judgement, usage });
     const parts: JsonText[] = [facts.slice(0, -1)];
     if (withContent && !isRepeated(one, tries[0])) parts.push(',"request":', request);
     if (withContent && reply.length > 0) {
@@ -143,6 +144,11 @@ function withoutId({ id, request }: TryReport): string {
 /** The moment that a UUIDv7 tells: its first 48 bits are milliseconds (RFC 9562, section 5.7). */
 export function startOf(id: string): Date {
   return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+}
+
+/** Milliseconds to two places; the clock has more of them than anybody measures. */
+function hundredths(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 100) / 100;
 }
 
 /** An engine may count as it likes; the column is an integer of 32 bits. */
