@@ -1,0 +1,2 @@
+/** The last file that a build writes: without it dist/ is not whole. */
+export const STAMP = 'dist/.built';
