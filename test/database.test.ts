@@ -364,3 +364,43 @@ describe('a database that goes away', () => {
     await expect(hasCome).rejects.toThrow(/abort/);
   });
 });
+
+describe('a connection that is given back', () => {
+  it('within a transaction is not lent out again', async () => {
+    const { pool } = await startAt(DATABASE_URL);
+    const lent = await pool.connect();
+    await lent.query('begin');
+    const ended = once(pool, 'remove');
+
+    lent.release();
+
+    expect(await ended).toEqual([lent]);
+  });
+
+  it('while a query still runs on it is not lent out again', async () => {
+    const { pool } = await startAt(DATABASE_URL);
+    const lent = await pool.connect();
+    const asked = expect(lent.query('select pg_sleep(60)')).rejects.toThrow(/terminated/);
+    const ended = once(pool, 'remove');
+
+    lent.release();
+    expect(await ended).toEqual([lent]);
+
+    await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(60)'`,
+    );
+    await asked;
+  });
+
+  it('as it should be is lent out again', async () => {
+    const { pool } = await startAt(DATABASE_URL);
+    const lent = await pool.connect();
+    await lent.query('select');
+
+    lent.release();
+
+    const next = await pool.connect();
+    next.release();
+    expect(next).toBe(lent);
+  });
+});

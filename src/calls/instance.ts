@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { VERSION } from '../common/version.js';
 import { sql } from 'kysely';
+import { isConnectionLost } from '../database/connection.js';
 import { DatabaseService } from '../database/database.service.js';
 
 /** How often an instance says that it lives. */
@@ -35,7 +36,7 @@ export class Instance implements OnModuleInit, OnApplicationShutdown {
         .onConflict((conflict) => conflict.column('id').doUpdateSet({ seen_at: sql`now()` }))
         .execute();
     } catch (error) {
-      this.database.lost(error);
+      if (isConnectionLost(error)) this.database.lost(error);
     }
   }
 }

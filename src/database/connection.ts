@@ -1,4 +1,4 @@
-import type { PoolConfig } from 'pg';
+import { type ClientBase, DatabaseError, type PoolConfig } from 'pg';
 import type { Settings } from '../config/settings.js';
 import { DatabaseRefused } from './database-refused.js';
 
@@ -13,6 +13,27 @@ export function poolConfig({ databaseConnections }: Settings): PoolConfig {
     // A server that is frozen keeps its connections and says nothing.
     query_timeout: 30_000,
   };
+}
+
+/**
+ * Whether a connection that is given back must not be lent out again: a query that was given up still runs on it, or it
+ * is within a transaction, in which rows of others would be stored and never committed. Kysely gives back such a one as
+ * if it were sound.
+ */
+export function isUnsettled(client: ClientBase): boolean {
+  // Public in the driver, and missing in its types.
+  const { readyForQuery } = client as ClientBase & { readonly readyForQuery?: boolean };
+  return readyForQuery !== true || client.getTransactionStatus() !== 'I';
+}
+
+/**
+ * Whether the database is away, by PostgreSQL's codes for connections (class 08) and for a server that stops (57P),
+ * by the system's, or by the driver's words. A pool whose connections are all busy says nothing of the database.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  return /^E(?!RR_)/.test(code) || /^Connection terminated|^Query read timeout/.test(message);
 }
 
 /** A server's refusals that no waiting mends, by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */

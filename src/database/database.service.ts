@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Pool } from 'pg';
 import { ConfigError } from '../config/config-error.js';
 import { Settings } from '../config/settings.js';
-import { poolConfig, refusalOf } from './connection.js';
+import { isUnsettled, poolConfig, refusalOf } from './connection.js';
 import { type EmbeddedServer, startEmbeddedServer } from './embedded/embedded-server.js';
 import { migrate } from './migrate.js';
 import type { Tables } from './tables.js';
@@ -48,6 +48,9 @@ export class DatabaseService implements OnModuleInit, OnApplicationShutdown {
     });
     // One that breaks while it is lent out and idle tells so itself; its next query fails.
     pool.on('connect', (client) => client.on('error', () => undefined));
+    pool.on('release', (_error, client) => {
+      if (isUnsettled(client)) void client.end().catch(() => undefined);
+    });
     this.#pool = pool;
     this.#kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
     try {
@@ -138,6 +141,8 @@ export class DatabaseService implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #lookAgain(): Promise<void> {
+    // One that was still at work when the database was lost may have become idle since, and be as silent.
+    this.#dropIdle();
     try {
       await this.#connect();
     } catch (error) {

@@ -6,7 +6,7 @@ type Timestamp = ColumnType<Date, Date | string, Date | string>;
 /** How a call stands. Only `running` and `interrupted` may still change. */
 export type StoredOutcome = 'running' | 'ok' | 'failed' | 'cancelled' | 'interrupted';
 
-/** One call; `src/database/migrations` explains each column. */
+/** One call; docs/logs.md explains each column. */
 export interface CallsTable {
   id: string;
   started_at: Timestamp;
