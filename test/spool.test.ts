@@ -2,10 +2,13 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -13,7 +16,7 @@ import {
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { HEADER_BYTES } from '../src/database/spool/record.js';
@@ -99,18 +102,49 @@ async function recovered(
   expect([spool.records, spool.bytes]).toEqual([0, 0]);
   await spool.close();
   const left = readdirSync(folder);
-  for (const file of left) expect(readFileSync(join(folder, file))).toEqual(bytes);
+  for (const file of left) expect(readFileSync(join(folder, file)).equals(bytes)).toBe(true);
   const { broken, torn } = spool;
   rmSync(folder, { recursive: true });
   return { records, announced, broken, torn, left };
 }
 
 /** The calls of every file's method, of which some fail: what no disk does when it is asked to. */
-async function fileMethod<Name extends 'datasync' | 'sync' | 'writeFile'>(name: Name) {
+async function fileMethod<Name extends 'datasync' | 'read' | 'sync' | 'writeFile'>(name: Name) {
   const file = await open(tmpdir(), 'r');
   const prototype = Object.getPrototypeOf(file) as FileHandle;
   await file.close();
   return jest.spyOn(prototype, name);
+}
+
+/** The inodes of the folders that are synced from now on. */
+async function syncedFolders(): Promise<number[]> {
+  const inodes: number[] = [];
+  const sync = await fileMethod('sync');
+  sync.mockImplementation(function (this: FileHandle) {
+    inodes.push(fstatSync(this.fd).ino);
+    return Promise.resolve();
+  });
+  return inodes;
+}
+
+type Read = (buffer: Buffer, offset: number, length: number, position: number) => Promise<unknown>;
+
+/** Reads of every file go through this from now on; its first argument is the real one. */
+async function onRead(read: (real: Read, ...args: Parameters<Read>) => Promise<unknown>): Promise<void> {
+  const method = await fileMethod('read');
+  const real = method.getMockImplementation() as unknown as Read;
+  method.mockImplementation(function (this: FileHandle, ...args: Parameters<Read>) {
+    return read(real.bind(this), ...args);
+  } as unknown as FileHandle['read']);
+}
+
+/** Makes the disk give back no file's bytes from this place on, as it does: those before it come first. */
+function unreadableFrom(place: number): Promise<void> {
+  return onRead((real, buffer, offset, length, position) =>
+    position < place
+      ? real(buffer, offset, Math.min(length, place - position), position)
+      : Promise.reject(failure('EIO')),
+  );
 }
 
 function failure(code: string): Error {
@@ -194,11 +228,33 @@ describe('A spool', () => {
   it('makes the names of a new folder and of a new file safe, once each', async () => {
     const sync = await fileMethod('sync');
     const spool = await openSpool(newFolder());
-    expect(sync).toHaveBeenCalledTimes(1);
+    expect(sync).toHaveBeenCalledTimes(2);
     await spool.append('a');
-    expect(sync).toHaveBeenCalledTimes(2);
+    expect(sync).toHaveBeenCalledTimes(4);
     await spool.append('b');
-    expect(sync).toHaveBeenCalledTimes(2);
+    expect(sync).toHaveBeenCalledTimes(4);
+    await spool.close();
+  });
+
+  it('makes the names of a folder and its files safe that somebody else has made', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const synced = await syncedFolders();
+    const spool = await openSpool(folder);
+    expect(synced).toEqual([statSync(folder).ino, statSync(dirname(folder)).ino]);
+    await spool.close();
+  });
+
+  it('makes the name of a folder safe that is made again behind its back', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    rmSync(folder, { recursive: true });
+    mkdirSync(folder);
+    const synced = await syncedFolders();
+
+    await spool.append('a');
+
+    expect(synced).toEqual([statSync(folder).ino, statSync(dirname(folder)).ino]);
     await spool.close();
   });
 
@@ -527,6 +583,80 @@ describe('A failing disk', () => {
   });
 });
 
+describe('A file that another process takes while it is written', () => {
+  /** Moves a spool's file to a folder of its own. */
+  function take(folder: string): string {
+    const taken = newFolder();
+    mkdirSync(taken);
+    const path = segmentIn(folder);
+    renameSync(path, join(taken, basename(path)));
+    return taken;
+  }
+
+  it('is followed by a new one with the records that its reader may have missed', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    await spool.append('a');
+    take(folder);
+
+    await spool.append('b');
+
+    const next = await openSpool(folder);
+    expect(await drained(next)).toEqual(['b']);
+    await Promise.all([next.close(), spool.close()]);
+  });
+
+  it('is noticed where another file has its name, too', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    await spool.append('a');
+    const path = segmentIn(folder);
+    take(folder);
+    writeFileSync(path, MAGIC);
+
+    await spool.append('b');
+
+    expect(readFileSync(path)).toEqual(MAGIC);
+    const next = await openSpool(folder);
+    expect(await drained(next)).toEqual(['b']);
+    await Promise.all([next.close(), spool.close()]);
+  });
+
+  it('is followed by one in a new folder where its folder is gone', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    await spool.append('a');
+    take(folder);
+    rmdirSync(folder);
+
+    await spool.append('b');
+
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    const next = await openSpool(folder);
+    expect(await drained(next)).toEqual(['b']);
+    await Promise.all([next.close(), spool.close()]);
+  });
+
+  it('keeps all that was written for its reader', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    await spool.append('a');
+    let taken = '';
+    const datasync = await fileMethod('datasync');
+    datasync.mockImplementationOnce(() => {
+      taken = take(folder);
+      return Promise.resolve();
+    });
+
+    await spool.append('b');
+
+    const taker = await openSpool(taken);
+    expect(await drained(taker)).toEqual(['a', 'b']);
+    expect([taker.torn, taker.broken]).toEqual([0, 0]);
+    await Promise.all([taker.close(), spool.close()]);
+  });
+});
+
 describe('Opening', () => {
   it('makes a folder and files for its owner alone', async () => {
     const folder = newFolder();
@@ -658,7 +788,7 @@ describe('Opening', () => {
     expect(found).toEqual({ records: [], announced: 0, broken: 0, torn: 1, left: [] });
   });
 
-  it('loses to a flipped bit the record it is in, or from its header on, and keeps the file', async () => {
+  it('loses to a flipped bit the record it is in alone, and keeps the file', async () => {
     const records = ['first', '', '둘째', 'last'];
     const { name, bytes } = await segmentOf(records);
     const places = placesOf(records);
@@ -667,18 +797,62 @@ describe('Opening', () => {
       damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << (at % 8)), at);
       const found = await recovered(name, damaged);
 
+      // Before the first record there is none.
       const hit = places.findLastIndex((place) => place <= at);
-      const isHeader = at < (places[hit] ?? 0) + HEADER_BYTES;
-      const kept = hit === -1 ? [] : records.filter((_, index) => index < hit || (index > hit && !isHeader));
+      const kept = records.filter((_, index) => index !== hit);
       expect(found).toEqual({
         records: kept,
         announced: kept.length,
         broken: 1,
         torn: 0,
-        // A file that does not begin as a segment does is somebody else's, or of another version.
-        left: [hit === -1 ? name : `${name}.damaged`],
+        left: [`${name}.damaged`],
       });
     }
+  });
+
+  it('finds the records behind damage of any size, at any place', async () => {
+    const records = [0, 1, 70_000, 3, 200_000, 12, 0].map((length, index) => String(index).repeat(length));
+    const { name, bytes } = await segmentOf(records);
+    const places = placesOf(records);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(bytes.length - 1),
+        fc.integer({ min: 1, max: 150_000 }),
+        fc.constantFrom(0x00, 0x41, 0xff),
+        async (from, length, filler) => {
+          const damaged = Buffer.from(bytes).fill(filler, from, Math.min(from + length, bytes.length));
+          const isHit = (start = 0, end = 0): boolean =>
+            !damaged.subarray(start, end).equals(bytes.subarray(start, end));
+          const found = await recovered(name, damaged);
+          expect(found.records).toEqual(
+            records.filter((_, index) => !isHit(places[index], places[index + 1])),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('counts as one what lies between a damaged header and the next sound record', async () => {
+    const records = Array.from({ length: 9 }, (_, index) => `record ${index}`);
+    const { name, bytes } = await segmentOf(records);
+    const places = placesOf(records);
+    for (const index of [3, 4, 5, 7]) bytes.fill('?', places[index], places[index + 1]);
+
+    const found = await recovered(name, bytes);
+
+    expect(found.records).toEqual([0, 1, 2, 6, 8].map((index) => records[index]));
+    expect([found.broken, found.torn, found.left]).toEqual([2, 0, [`${name}.damaged`]]);
+  });
+
+  it('counts a torn tail behind damage as torn, too', async () => {
+    const records = ['first', 'second', 'third'];
+    const { name, bytes } = await segmentOf(records);
+    bytes.fill('?', MAGIC.length, placesOf(records)[1]);
+
+    const found = await recovered(name, bytes.subarray(0, bytes.length - 1));
+
+    expect([found.records, found.broken, found.torn]).toEqual([['second'], 1, 1]);
   });
 
   it('hands over all sound records between several damaged ones', async () => {
@@ -691,6 +865,72 @@ describe('Opening', () => {
 
     expect(found.records).toEqual([1, 2, 5, 6, 7].map((index) => records[index]));
     expect(found.broken).toBe(4);
+  });
+
+  it('starts with a disk that does not give its files back, counts them and keeps them', async () => {
+    const { name, bytes } = await segmentOf(['a', 'b']);
+    const folder = newFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, name), bytes);
+    await unreadableFrom(0);
+
+    const spool = await openSpool(folder);
+
+    expect([spool.records, spool.broken, spool.torn]).toEqual([0, 1, 0]);
+    expect(readdirSync(folder)).toEqual([`${name}.damaged`]);
+    await spool.close();
+  });
+
+  it('hands over what comes before the place that a disk does not give back', async () => {
+    const records = ['first', 'second', 'third', 'fourth'];
+    const { name, bytes } = await segmentOf(records);
+    await unreadableFrom((placesOf(records)[2] ?? 0) + HEADER_BYTES);
+
+    const folder = newFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, name), bytes);
+    const spool = await openSpool(folder);
+
+    expect(await drained(spool)).toEqual(['first', 'second']);
+    expect([spool.broken, spool.torn, readdirSync(folder)]).toEqual([1, 0, [`${name}.damaged`]]);
+    await spool.close();
+  });
+
+  it('hands over what lies between damage and a place that a disk does not give back', async () => {
+    const records = ['first', 'second', 'third', 'fourth'];
+    const { name, bytes } = await segmentOf(records);
+    const places = placesOf(records);
+    bytes.fill('?', places[0], places[1]);
+    await unreadableFrom(places[2] ?? 0);
+
+    const folder = newFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, name), bytes);
+    const spool = await openSpool(folder);
+
+    expect(await drained(spool)).toEqual(['second']);
+    expect([spool.broken, spool.torn]).toEqual([2, 0]);
+    await spool.close();
+  });
+
+  it('starts when a file is gone before it can be read, and counts it', async () => {
+    const folder = newFolder();
+    for (const record of ['a', 'b']) {
+      const earlier = await openSpool(folder);
+      await earlier.append(record);
+      await earlier.close();
+    }
+    const [, gone = ''] = segmentsIn(folder).sort();
+    await onRead((real, ...args) => {
+      rmSync(join(folder, gone), { force: true });
+      return real(...args);
+    });
+
+    const spool = await openSpool(folder);
+
+    expect(spool.broken).toBe(1);
+    expect(await drained(spool)).toEqual(['a']);
+    await spool.close();
   });
 
   it('does not read a damaged file again once it is set aside', async () => {
@@ -719,6 +959,38 @@ describe('Opening', () => {
 
     expect([spool.records, spool.bytes, spool.broken]).toEqual([0, 0, 1]);
     expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.spool\.damaged$/)]);
+    await spool.close();
+  });
+
+  it('counts records whose header became unreadable after it was opened, and hands over those behind', async () => {
+    const folder = newFolder();
+    const spool = await openSpool(folder);
+    const records = ['a', 'b', 'c', 'd'];
+    for (const record of records) await spool.append(record);
+    const bytes = readFileSync(segmentIn(folder));
+    const places = placesOf(records);
+    writeFileSync(segmentIn(folder), bytes.fill('?', places[1], places[3]));
+
+    expect(await drained(spool)).toEqual(['a', 'd']);
+
+    expect([spool.records, spool.bytes, spool.broken]).toEqual([0, 0, 2]);
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.spool\.damaged$/)]);
+    await spool.close();
+  });
+
+  it('gives up a file that is gone, and hands over those behind it', async () => {
+    const folder = newFolder();
+    const first = await openSpool(folder);
+    await first.append('a');
+    await first.close();
+    const [gone = ''] = segmentsIn(folder);
+    const spool = await openSpool(folder);
+    await spool.append('b');
+    rmSync(join(folder, gone));
+
+    expect(await drained(spool)).toEqual(['b']);
+
+    expect([spool.records, spool.bytes, spool.broken]).toEqual([0, 0, 1]);
     await spool.close();
   });
 

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 /**
  * Bytes in front of a record's text: the text's length in bytes, its CRC-32, and the CRC-32 of those two; each an
  * unsigned 32-bit number, big-endian. The header has a checksum of its own so that a damaged text does not hide the
- * records behind it, and so that zeros, which a file may end with after a power cut, are never read as empty records.
+ * records behind it, so that these can be searched for where a header is damaged, and so that zeros, which a file may end with after a power cut, are never read as empty records.
  */
 export const HEADER_BYTES = 12;
 

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SegmentReader } from './segment-reader.js';
+import { type Piece, SegmentReader } from './segment-reader.js';
 
-/** What a segment begins with: name and version of the format. */
+/**
+ * What a segment begins with: name and version of the format. It may be damaged, so that another version needs records
+ * which are none in this one.
+ */
 export const MAGIC = Buffer.from('spool 1\n');
 
 const NAME = /^(\d{13,15})-[0-9a-f]{8}\.spool$/;
@@ -54,26 +57,40 @@ export class Segment {
   }
 
   /**
-   * Reads a file from beginning to end, checking every record.
+   * Reads a file from beginning to end, checking every record. What the disk does not give back is given up.
    * @returns nothing where the file is no segment, or one of another version
    */
   static async scan(path: string, time: number): Promise<Scan | undefined> {
     const segment = new Segment(path, time);
-    const start = await startOf(path);
-    if (start.kind === 'foreign') return undefined;
-    if (start.kind === 'torn') return { segment, broken: 0, torn: true };
-    const reader = await SegmentReader.open(path, MAGIC.length);
+    try {
+      return await segment.#scan();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      segment.#damaged = true;
+      return { segment, broken: 1, torn: false };
+    }
+  }
+
+  async #scan(): Promise<Scan | undefined> {
+    const start = await startOf(this.path);
+    if (start.kind === 'torn') return { segment: this, broken: 0, torn: true };
+    const reader = await SegmentReader.open(this.path, MAGIC.length);
     let broken = 0;
     try {
+      if (start.kind === 'other') {
+        if (!(await reader.seek(start.size))) return undefined;
+        this.#offset = reader.offset;
+        broken = 1;
+      }
       for (;;) {
-        const piece = await reader.next(start.size);
-        if (piece.kind === 'record') segment.grow(1, piece.size);
+        const piece = await nextOf(reader, start.size);
+        if (piece.kind === 'record') this.grow(1, piece.size);
         else if (piece.kind === 'broken') broken += 1;
         else {
           if (piece.kind === 'lost') broken += 1;
-          segment.#end = reader.offset;
-          segment.#damaged = broken > 0;
-          return { segment, broken, torn: piece.kind === 'torn' };
+          this.#end = reader.offset;
+          this.#damaged = broken > 0;
+          return { segment: this, broken, torn: piece.kind === 'torn' };
         }
       }
     } finally {
@@ -101,9 +118,18 @@ export class Segment {
     return this.#offset === this.#end;
   }
 
-  /** A reader at the first record that is not handed over. */
-  read(): Promise<SegmentReader> {
-    return SegmentReader.open(this.path, this.#offset);
+  /**
+   * A reader at the first record that is not handed over.
+   * @returns nothing where the file is gone or the disk does not give it back: what it held is given up
+   */
+  async read(): Promise<SegmentReader | undefined> {
+    try {
+      return await SegmentReader.open(this.path, this.#offset);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.handedOver({ records: [], bytes: 0, offset: this.#end });
+      return undefined;
+    }
   }
 
   /** Tells that records are safely on disk. */
@@ -122,7 +148,7 @@ export class Segment {
     let size = 0;
     while (texts.length < records) {
       const end = this.#end;
-      const piece = await reader.next(end);
+      const piece = await nextOf(reader, end);
       if (piece.kind === 'record') {
         texts.push(piece.text.toString());
         size += piece.size;
@@ -147,16 +173,37 @@ export class Segment {
    * @returns how many records have become unreadable since the file was opened
    */
   async retire(): Promise<number> {
-    if (this.#damaged || this.#records > 0) await rename(this.path, `${this.path}.damaged`);
+    if (this.#damaged || this.#records > 0)
+      await rename(this.path, `${this.path}.damaged`).catch(ignoreUnreadable);
     else await rm(this.path, { force: true });
     return this.#records;
   }
 }
 
-type Start =
-  | { readonly kind: 'sound'; readonly size: number }
-  | { readonly kind: 'torn' }
-  | { readonly kind: 'foreign' };
+/** A disk that does not give the bytes back is as good as bytes that are wrong. */
+async function nextOf(reader: SegmentReader, end: number): Promise<Piece> {
+  try {
+    return await reader.next(end);
+  } catch (error) {
+    if (isUnreadable(error)) return { kind: 'lost' };
+    throw error;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return ['ENOENT', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function ignoreUnreadable(error: unknown): void {
+  if (!isUnreadable(error)) throw error;
+}
+
+/** How a file begins: as a segment does, in the middle of its first write, or otherwise. */
+interface Start {
+  readonly kind: 'sound' | 'torn' | 'other';
+  /** Bytes of the file. */
+  readonly size: number;
+}
 
 async function startOf(path: string): Promise<Start> {
   const file = await open(path, 'r');
@@ -166,7 +213,7 @@ async function startOf(path: string): Promise<Start> {
     const start = buffer.subarray(0, bytesRead);
     if (start.equals(MAGIC)) return { kind: 'sound', size };
     const isTorn = MAGIC.indexOf(start) === 0;
-    return { kind: isTorn || (await isZero(path, size)) ? 'torn' : 'foreign' };
+    return { kind: isTorn || (await isZero(path, size)) ? 'torn' : 'other', size };
   } finally {
     await file.close();
   }

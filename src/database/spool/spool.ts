@@ -56,7 +56,8 @@ export class Spool {
 
   /**
    * Takes over every segment that lies in the folder; files of other names are left alone. The folder is made with
-   * mode 0700, files with 0600.
+   * mode 0700, files with 0600. What cannot be read of a segment is counted (see `broken`) and keeps nobody from the
+   * rest.
    * @throws what the file system says
    */
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -77,8 +78,10 @@ export class Spool {
   }
 
   /**
-   * Records that could not be read, since this spool was opened. The rest of a segment behind a damaged header counts
-   * as one, and so does a file with a segment's name and other content, which is left alone.
+   * Records that could not be read, since this spool was opened. Counted as one each when it is opened: all between a
+   * damaged header and the next sound record, a damaged beginning of a file, the rest of a file behind a place that the
+   * disk does not give back, and a file with a segment's name and other content, which is left alone. What becomes
+   * unreadable later is counted record by record in a drain, once the rest of its file has been handed over.
    */
   get broken(): number {
     return this.#broken;
@@ -206,9 +209,17 @@ export class Spool {
     if (this.#segments.at(-1) !== writer.segment) this.#segments.push(writer.segment);
   }
 
-  #nextWriter(): Promise<SegmentWriter> {
+  async #nextWriter(): Promise<SegmentWriter> {
+    const { folder } = this.#options;
     this.#newest = Math.max(Date.now(), this.#newest + 1);
-    return SegmentWriter.create(this.#options.folder, this.#newest);
+    try {
+      return await SegmentWriter.create(folder, this.#newest);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // Taken by a process that held this one for dead.
+      await makeFolder(folder);
+      return SegmentWriter.create(folder, this.#newest);
+    }
   }
 
   async #endWriter(): Promise<void> {
@@ -243,6 +254,7 @@ export class Spool {
   ): Promise<number> {
     if (segment.isDone) return 0;
     const reader = await segment.read();
+    if (!reader) return 0;
     let handedOver = 0;
     try {
       while (!this.#isClosed) {
@@ -268,11 +280,14 @@ export class Spool {
   }
 }
 
-/** Makes the folder and those above it, and their names safe on disk. */
+/**
+ * Makes the folder and those above it, and their names safe on disk. So are its own name and those of its files where
+ * others have made them or moved them there, and may have died before they had them synced.
+ */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
+  const first = (await mkdir(folder, { recursive: true, mode: 0o700 })) ?? folder;
   let made = folder;
+  await syncFolder(folder);
   await syncFolder(dirname(made));
   while (made !== first) {
     made = dirname(made);
