@@ -4,15 +4,18 @@ import { type CommitBounds, GroupCommit } from '../src/calls/group-commit.js';
 /** A writer whose writes end when the test says so. */
 class Writes {
   readonly batches: (readonly string[])[] = [];
-  readonly #ends: { done: () => void; failed: (error: Error) => void }[] = [];
+  readonly #ends: {
+    done: (refused: ReadonlyMap<string, Error>) => void;
+    failed: (error: Error) => void;
+  }[] = [];
 
-  readonly write = (items: readonly string[]): Promise<void> => {
+  readonly write = (items: readonly string[]): Promise<ReadonlyMap<string, Error>> => {
     this.batches.push(items);
     return new Promise((done, failed) => this.#ends.push({ done, failed }));
   };
 
-  end(batch: number): void {
-    this.#ends[batch]?.done();
+  end(batch: number, ...refused: string[]): void {
+    this.#ends[batch]?.done(new Map(refused.map((item) => [item, new Error(`no room for ${item}`)])));
   }
 
   fail(batch: number): void {
@@ -104,6 +107,16 @@ describe('a group commit', () => {
     await settled();
 
     expect(writes.batches).toEqual([['heavy'], ['ab', 'c'], ['d']]);
+  });
+
+  it('tells those that were not kept, and none of the others in their batch', async () => {
+    const { writes, add } = begin();
+    const [kept, refused] = [add('a'), add('b')];
+    await settled();
+    writes.end(0, 'b');
+
+    await expect(kept).resolves.toBeDefined();
+    await expect(refused).rejects.toThrow('no room for b');
   });
 
   it('tells those of a batch that failed, and goes on with the next', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ServiceError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
@@ -9,6 +10,7 @@ import { writeCalls } from './call-writer.js';
 import { GroupCommit } from './group-commit.js';
 import { Instance } from './instance.js';
 import { openOwnSpool, type OwnSpool } from './own-spool.js';
+import { RunningCalls } from './running-calls.js';
 
 /** Rows of one commit at the most; 500 make the most of a commit, more only make it longer. */
 const MOST_ROWS = 500;
@@ -28,6 +30,12 @@ const RETRY_AFTER_SECONDS = 5;
 
 /** Rows that are taken over from disk at once. */
 const DRAINED_ROWS = 200;
+
+/** How often the disk is looked at while the database is up: a service that died may have left calls there. */
+const DRAIN_EVERY_MS = 60_000;
+
+/** Milliseconds that calls which were cut at the stop get to end, and so to be written. */
+const LAST_CALLS_MS = 5000;
 
 /** How the call log is doing, for health and metrics. */
 export interface CallStoreState {
@@ -51,31 +59,40 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
   readonly #timeoutMs: number;
   #own: OwnSpool | undefined;
   #dropped = 0;
+  /** Records on disk that could not be read, as far as they are told of. */
+  #broken = 0;
   /** `performance.now()` until which no call is taken, because the last one found no place. */
   #fullUntil = 0;
   #draining: Promise<void> | undefined;
+  #drains: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly settings: Settings,
     private readonly database: DatabaseService,
     private readonly instance: Instance,
+    private readonly running: RunningCalls,
   ) {
     this.#timeoutMs = settings.databaseTimeout * 1000;
   }
 
   async onModuleInit(): Promise<void> {
     this.#own = await openOwnSpool(this.settings, this.instance.id);
+    this.#tellBroken();
     this.database.whenUp(() => {
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = undefined;
-      });
+      this.#startDraining();
     });
+    this.#drains = setInterval(() => {
+      if (this.database.problem === undefined) this.#startDraining();
+    }, DRAIN_EVERY_MS).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await Promise.race([this.running.allOver(), delay(LAST_CALLS_MS, undefined, { ref: false })]);
     await this.#commits.idle();
-    await this.#draining;
+    clearInterval(this.#drains);
+    // It ends a drain behind the batch that is under way.
     await this.#own?.release();
+    await this.#draining;
   }
 
   get state(): CallStoreState {
@@ -103,17 +120,18 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
     return this.#commits.add(callRow(call, this.instance.id, this.settings.logContent === 'full'));
   }
 
-  async #keep(rows: readonly CallRow[]): Promise<void> {
+  /** @returns rows that nothing has kept, where LOG_REQUIRED is set */
+  async #keep(rows: readonly CallRow[]): Promise<ReadonlyMap<CallRow, Error>> {
     if (this.database.problem === undefined) {
       try {
         await this.#insert(rows, this.#timeoutMs);
         this.#fullUntil = 0;
-        return;
+        return new Map();
       } catch (error) {
         this.database.lost(error);
       }
     }
-    await this.#spoolAll(rows);
+    return this.#spoolAll(rows);
   }
 
   /**
@@ -142,18 +160,22 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  async #spoolAll(rows: readonly CallRow[]): Promise<void> {
-    const results = await Promise.allSettled(
-      rows.map(async (row) => this.#own?.spool.append(JSON.stringify(inWords(row)))),
+  async #spoolAll(rows: readonly CallRow[]): Promise<ReadonlyMap<CallRow, Error>> {
+    const refused = new Map<CallRow, Error>();
+    const reasons: unknown[] = [];
+    await Promise.all(
+      rows.map(async (row) => {
+        try {
+          await this.#own?.spool.append(JSON.stringify(inWords(row)));
+        } catch (error) {
+          reasons.push(error);
+          refused.set(row, logFull());
+        }
+      }),
     );
-    const failures = results.filter((result) => result.status === 'rejected');
-    if (failures.length === 0) {
-      this.#fullUntil = 0;
-      return;
-    }
-    this.#fullUntil = performance.now() + RETRY_AFTER_SECONDS * 1000;
-    this.#drop(failures.length, failures[0]?.reason);
-    if (this.settings.logRequired) throw logFull();
+    this.#fullUntil = reasons.length === 0 ? 0 : performance.now() + RETRY_AFTER_SECONDS * 1000;
+    if (reasons.length > 0) this.#drop(reasons.length, reasons[0]);
+    return this.settings.logRequired ? refused : new Map();
   }
 
   #drop(calls: number, error: unknown): void {
@@ -165,19 +187,45 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
+  #startDraining(): void {
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined;
+    });
+  }
+
   async #drain(): Promise<void> {
+    const take = async (records: readonly string[]): Promise<void> => {
+      const rows = records.map((record) => JSON.parse(record) as CallRow);
+      await this.#insert(rows, DRAIN_TIMEOUT_MS).catch((error: unknown) => {
+        this.database.lost(error);
+        throw error;
+      });
+    };
     try {
-      const taken = await this.#own?.spool.drain(DRAINED_ROWS, (records) =>
-        this.#insert(
-          records.map((record) => JSON.parse(record) as CallRow),
-          DRAIN_TIMEOUT_MS,
-        ),
-      );
+      const taken = await this.#own?.spool.drain(DRAINED_ROWS, take);
       this.#fullUntil = 0;
       if (taken) this.#logger.log({ message: 'calls that waited on disk are in the database', calls: taken });
     } catch (error) {
-      this.database.lost(error);
+      if (this.database.problem !== undefined) return;
+      this.#logger.error({
+        message: 'calls that wait on disk cannot be read; look at the folder spool in DATA_DIR',
+        reason: (error as Error).message,
+      });
+    } finally {
+      this.#tellBroken();
     }
+  }
+
+  #tellBroken(): void {
+    const broken = this.#own?.spool.broken ?? 0;
+    const calls = broken - this.#broken;
+    if (calls === 0) return;
+    this.#broken = broken;
+    this.#dropped += calls;
+    this.#logger.error({
+      message: 'calls on disk cannot be read; the files are kept below spool in DATA_DIR as *.damaged',
+      calls,
+    });
   }
 }
 

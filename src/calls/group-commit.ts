@@ -26,13 +26,16 @@ export class GroupCommit<T> {
   #writers = 0;
   #onIdle: (() => void)[] = [];
 
-  /** @param write fulfilled once all of them are safe */
+  /** @param write fulfilled once they are safe, with those that are not and what is wrong with each */
   constructor(
     private readonly bounds: CommitBounds<T>,
-    private readonly write: (items: readonly T[]) => Promise<void>,
+    private readonly write: (items: readonly T[]) => Promise<ReadonlyMap<T, Error>>,
   ) {}
 
-  /** Fulfilled once the item is safe. */
+  /**
+   * Fulfilled once the item is safe.
+   * @throws what `write` says of it
+   */
   add(item: T): Promise<void> {
     const added = new Promise<void>((done, failed) => {
       this.#waiting.push({ item, done, failed });
@@ -57,8 +60,12 @@ export class GroupCommit<T> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#countOfNext());
       try {
-        await this.write(batch.map(({ item }) => item));
-        for (const { done } of batch) done();
+        const refused = await this.write(batch.map(({ item }) => item));
+        for (const { item, done, failed } of batch) {
+          const problem = refused.get(item);
+          if (problem) failed(problem);
+          else done();
+        }
       } catch (error) {
         for (const { failed } of batch) failed(error);
       }

@@ -7,10 +7,20 @@ import type { CallRecord } from './call-record.js';
 @Injectable()
 export class RunningCalls {
   readonly #calls = new Map<string, CallRecord>();
+  #onNone: (() => void)[] = [];
 
   constructor(events: CallEvents) {
     events.on('start', (call) => this.#calls.set(call.facts.callId, call));
-    events.on('end', (call) => this.#calls.delete(call.facts.callId));
+    events.on('end', (call) => {
+      this.#calls.delete(call.facts.callId);
+      if (this.#calls.size === 0) for (const resolve of this.#onNone.splice(0)) resolve();
+    });
+  }
+
+  /** Fulfilled once no call runs. */
+  async allOver(): Promise<void> {
+    if (this.#calls.size === 0) return;
+    await new Promise<void>((resolve) => this.#onNone.push(resolve));
   }
 
   /**
