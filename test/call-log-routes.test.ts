@@ -1,8 +1,12 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CompiledQuery, sql } from 'kysely';
+import { Client } from 'pg';
 import { filterOf } from '../src/call-log/call-filter.js';
+import { CallLogRepository } from '../src/call-log/call-log.repository.js';
 import { writeCursor } from '../src/call-log/cursor.js';
 import { LogReader } from '../src/call-log/log-reader.js';
 import { momentOf } from '../src/call-log/moment.js';
@@ -10,11 +14,12 @@ import { Turns } from '../src/call-log/turns.js';
 import type { CallDto, CallPageDto, CallSummaryDto } from '../src/call-log/call-log.dto.js';
 import type { StatsDto } from '../src/call-log/stats.dto.js';
 import { FACT_COLUMNS } from '../src/calls/call-row.js';
+import { partitionBounds, partitionName } from '../src/calls/upkeep/days.js';
 import type { FieldError, Problem } from '../src/common/errors.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { expectProblem } from './support/problem.js';
-import { startService, type TestService } from './support/service.js';
+import { type Reply, startService, type TestService } from './support/service.js';
 import { callAt, idAt, type NewCall, ownMoment, removeCalls, storeCalls } from './support/stored-calls.js';
 
 const AWAY = 'postgresql://nobody:secret@127.0.0.1:1/nothing';
@@ -326,6 +331,172 @@ describe('GET /api/calls/{id}', () => {
   });
 });
 
+describe('a log of many days', () => {
+  const DAY_MS = 86_400_000;
+  const FIRST = Date.UTC(2026, 2, 1);
+  const day = (days: number, ms = 0): number => FIRST + days * DAY_MS + ms;
+  const text = (moment: number): string => new Date(moment).toISOString();
+
+  let name: string;
+  let url: string;
+  let log: TestService;
+
+  async function onServer(statement: string): Promise<void> {
+    const client = new Client(process.env.TEST_DATABASE_URL);
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  }
+
+  beforeEach(async () => {
+    name = `days_${randomBytes(6).toString('hex')}`;
+    await onServer(`create database ${name}`);
+    // A server behind a socket has an address without a host, which is no URL.
+    url = (process.env.TEST_DATABASE_URL ?? '').replace(/^(\w+:\/\/[^/]*)\/[^?]*/, `$1/${name}`);
+    log = await startService({ databaseUrl: url });
+  });
+
+  afterEach(async () => {
+    await log.app.close();
+    await onServer(`drop database ${name}`);
+  });
+
+  async function makeTables(...days: number[]): Promise<void> {
+    const { db } = log.app.get(DatabaseService);
+    for (const number of days) {
+      const date = new Date(day(number));
+      const { from, to } = partitionBounds(date);
+      await sql`
+        create table ${sql.table(partitionName(date))} partition of calls
+        for values from (${sql.lit(from)}) to (${sql.lit(to)})`.execute(db);
+    }
+  }
+
+  /** Calls around midnights, some of one millisecond; days with a table of their own, without one, and without calls. */
+  async function storeDays(): Promise<NewCall[]> {
+    await makeTables(1, 2, 5, 6, 8);
+    const moments = [
+      day(-400),
+      ...[day(0), day(0, DAY_MS - 1)],
+      ...[day(1), day(1), day(1, 1), day(1, DAY_MS / 2), day(1, DAY_MS - 1)],
+      ...[day(2), day(2, DAY_MS - 1), day(2, DAY_MS - 1)],
+      ...[day(3, 5), day(3, DAY_MS / 2)],
+      ...[day(6), day(6, DAY_MS / 2)],
+      day(7),
+      // A clock that is ahead.
+      ...[Date.now() + DAY_MS, Date.now() + 40 * DAY_MS],
+    ];
+    const calls = moments.map((moment) => callAt(moment, { task }));
+    await storeCalls(log, calls);
+    return calls.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  async function pages(parameters: string): Promise<string[][]> {
+    const found: string[][] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const reply: Reply<CallPageDto> = await log.get(
+        `/api/calls?${parameters}${cursor && `&cursor=${cursor}`}`,
+      );
+      expect(reply.status).toBe(200);
+      found.push(idsOf(reply.body.calls));
+      cursor = reply.body.next_cursor;
+    }
+    return found;
+  }
+
+  async function exported(parameters: string): Promise<string[]> {
+    const response = await fetch(`${log.url}/api/calls/export?format=jsonl&${parameters}`);
+    expect(response.status).toBe(200);
+    const lines = (await response.text()).split('\n').slice(0, -1);
+    return lines.map((line) => (JSON.parse(line) as CallDto).id);
+  }
+
+  it.each([1, 2, 3, 4, 7, 200])('is listed newest first, whole, by pages of %i', async (limit) => {
+    const calls = await storeDays();
+    const found = await pages(`limit=${limit}`);
+    expect(found.flat()).toEqual(idsOf(calls).reverse());
+    expect(found.slice(0, -1).every(({ length }) => length === limit)).toBe(true);
+    expect(found).toHaveLength(Math.ceil(calls.length / limit));
+  });
+
+  it.each([
+    ['the middles of days', day(1, DAY_MS / 2), day(6, DAY_MS / 2)],
+    ['midnights', day(1), day(7)],
+    ['a millisecond after midnight', day(1, 1), day(2, 1)],
+    ['one day', day(2), day(3)],
+    ['a part of one day', day(2, 1), day(2, DAY_MS - 1)],
+    ['days without calls', day(4), day(6)],
+    ['much more than there is', 0, day(100_000)],
+    ['what is before all calls', 0, 1],
+    ['what is behind all calls', day(90_000), day(100_000)],
+  ])('is cut to %s', async (_, from, to) => {
+    const calls = await storeDays();
+    const expected = idsOf(
+      calls.filter(({ started_at }) => +new Date(started_at) >= from && +new Date(started_at) < to),
+    );
+    const period = `from=${text(from)}&to=${text(to)}`;
+    expect((await pages(`limit=2&${period}`)).flat()).toEqual(expected.toReversed());
+    const now = idsOf(calls.filter(({ started_at }) => +new Date(started_at) < Date.now()));
+    expect(await exported(period)).toEqual(expected.filter((id) => now.includes(id)));
+  });
+
+  it('finds what is rare among other calls of the same days', async () => {
+    const calls = await storeDays();
+    const rare = [day(-400), day(1, 7), day(3, 9), day(8)].map((moment) =>
+      callAt(moment, { tags: ['rare'] }),
+    );
+    await storeCalls(log, rare);
+    expect(calls.length).toBeGreaterThan(rare.length);
+    expect(await pages('tag=rare&limit=3')).toEqual([
+      idsOf(rare.slice(1)).reverse(),
+      idsOf(rare.slice(0, 1)),
+    ]);
+    expect(await exported('tag=rare')).toEqual(idsOf(rare));
+  });
+
+  it('is exported oldest first, whole, up to now', async () => {
+    const calls = await storeDays();
+    const now = calls.filter(({ started_at }) => +new Date(started_at) < Date.now());
+    expect(await exported('')).toEqual(idsOf(now));
+  });
+
+  it.each([[[]], [[1, 2]]])('may be empty, with tables for the days %j', async (days) => {
+    await makeTables(...days);
+    for (const filter of [
+      '',
+      `from=${text(day(1))}`,
+      `to=${text(day(2))}`,
+      'to=1970-01-01',
+      'to=0001-01-01',
+    ]) {
+      expect(await pages(filter)).toEqual([[]]);
+      expect(await exported(filter)).toEqual([]);
+    }
+  });
+
+  it('is not looked at in days that a page or a batch does not need', async () => {
+    await storeDays();
+    const client = new Client(url);
+    await client.connect();
+    // Who as much as plans a query of these tables waits.
+    const lock = (...numbers: number[]): Promise<unknown> => {
+      const tables = numbers.map((number) => partitionName(new Date(day(number))));
+      return client.query(`begin; lock table ${[...tables, 'calls_other'].join()} in access exclusive mode`);
+    };
+
+    await lock(1, 5, 6, 8);
+    expect(await log.get(`/api/calls?limit=2&to=${text(day(3))}`)).toMatchObject({ status: 200 });
+    await client.query('rollback');
+
+    await lock(2, 5, 6, 8);
+    const batches = log.app.get(CallLogRepository).whole(filterOf({ from: text(day(1)) }));
+    expect((await batches.next()).value).toHaveLength(5);
+    await batches.return();
+    await client.end();
+  });
+});
+
 describe('GET /api/stats', () => {
   const period = (days = 1): string => `from=${at(0)}&to=${at(days * 86_400_000)}`;
 
@@ -476,7 +647,7 @@ describe('a query', () => {
   it('is ended by the server after its limit', async () => {
     const { db } = service.app.get(DatabaseService);
     const endless = sql<object>`select pg_sleep(3600)`.compile(db);
-    await expect(service.app.get(LogReader).read(endless, 20)).rejects.toMatchObject({
+    await expect(service.app.get(LogReader).read(endless, { limitMs: 20 })).rejects.toMatchObject({
       code: 'QUERY_TOO_SLOW',
     });
   });
@@ -496,7 +667,112 @@ describe('a query', () => {
   });
 });
 
+describe('queries of one turn', () => {
+  it('go over one connection, in one transaction', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const query = sql<object>`select pg_backend_pid() as pid, now() as began`.compile(db);
+    const [[one], [other]] = await service.app
+      .get(LogReader)
+      .together(async (ask) => [await ask<object>(query), await ask<object>(query)] as const);
+    expect(one).toEqual(other);
+  });
+
+  it('have one limit together', async () => {
+    const { db } = service.app.get(DatabaseService);
+    const short = sql<object>`select pg_sleep(0.02)`.compile(db);
+    const reading = service.app.get(LogReader).together(
+      async (ask) => {
+        for (;;) await ask(short);
+      },
+      { limitMs: 200 },
+    );
+    await expect(reading).rejects.toMatchObject({ code: 'QUERY_TOO_SLOW' });
+  });
+});
+
+describe('requests that wait for their turn', () => {
+  const MOST = 20;
+  let crowded: TestService;
+  let reader: LogReader;
+  let door: PromiseWithResolvers<undefined>;
+  let readings: Promise<unknown>[];
+
+  /** Takes the one turn, and lets so many wait for it, until the door opens. */
+  function crowd(waiting: number): void {
+    for (let count = 0; count < waiting + 1; count++) {
+      readings.push(reader.together(() => door.promise));
+    }
+  }
+
+  beforeEach(async () => {
+    crowded = await startService({ databaseConnections: 2 });
+    reader = crowded.app.get(LogReader);
+    door = Promise.withResolvers<undefined>();
+    readings = [];
+  });
+
+  afterEach(async () => {
+    door.resolve(undefined);
+    await Promise.all(readings);
+  });
+
+  it('are refused where too many wait already, and told when to come back', async () => {
+    crowd(MOST);
+    const reply = await crowded.get<Problem>('/api/calls');
+    expectProblem(reply, 'DATABASE_UNAVAILABLE');
+    expect(reply.headers['retry-after']).toBe('5');
+    expect(reply.body.detail).toContain('20 requests wait');
+
+    door.resolve(undefined);
+    await Promise.all(readings);
+    expect((await crowded.get('/api/calls?limit=1')).status).toBe(200);
+  });
+
+  it('are not refused where they have a part of their answer', async () => {
+    crowd(MOST);
+    readings.push(reader.together(() => Promise.resolve(), { hasBegun: true }));
+    door.resolve(undefined);
+    await expect(Promise.all(readings)).resolves.toHaveLength(MOST + 2);
+  });
+
+  it('give their place up when their caller leaves', async () => {
+    crowd(MOST - 1);
+    const leaving = new AbortController();
+    const server = crowded.app.getHttpServer();
+    const arrived = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    const left = fetch(`${crowded.url}/api/calls`, { signal: leaving.signal });
+    const [, response] = await arrived;
+    // Answered behind it: the one before waits by then.
+    await crowded.get('/health/live');
+    const closed = once(response, 'close');
+    leaving.abort();
+    await expect(left).rejects.toThrow();
+    await closed;
+
+    readings.push(reader.together(() => door.promise));
+    await expect(reader.together(() => door.promise)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  });
+});
+
 describe('turns', () => {
+  it('are not taken by work whose signal is aborted', async () => {
+    const turns = new Turns(1);
+    const door = Promise.withResolvers<undefined>();
+    const leaving = new AbortController();
+    const events: string[] = [];
+    const first = turns.run(() => door.promise);
+    const second = turns.run(() => Promise.resolve(events.push('second')), leaving.signal);
+    const third = turns.run(() => Promise.resolve(events.push('third')));
+
+    leaving.abort(new Error('left'));
+    await expect(second).rejects.toThrow('left');
+    door.resolve(undefined);
+    await Promise.all([first, third]);
+
+    expect(events).toEqual(['third']);
+    await expect(turns.run(() => Promise.resolve(), leaving.signal)).rejects.toThrow('left');
+  });
+
   it('let no more run at once than they have, in order, whatever becomes of the others', async () => {
     const turns = new Turns(2);
     const events: string[] = [];

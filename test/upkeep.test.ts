@@ -1,7 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createConnection, createServer, type Server } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Kysely, PostgresDialect, sql } from 'kysely';
@@ -14,6 +12,7 @@ import { deleteOldCalls, dropOldDays } from '../src/calls/upkeep/retention.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { migrate } from '../src/database/migrate.js';
 import type { StoredOutcome, Tables } from '../src/database/tables.js';
+import { DatabaseProxy } from './kill/database-proxy.js';
 import { startService, type TestService } from './support/service.js';
 
 const SERVER = process.env.TEST_DATABASE_URL ?? '';
@@ -34,7 +33,7 @@ let url: string;
 let pool: Pool;
 let db: Kysely<Tables>;
 const clients: Client[] = [];
-const servers: Server[] = [];
+const proxies: DatabaseProxy[] = [];
 
 async function onServer(statement: string): Promise<void> {
   const client = new Client(SERVER);
@@ -54,35 +53,6 @@ async function connect(): Promise<Client> {
   return client;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** The test's database, behind a port of this machine. */
-function addressOver(port: number): string {
-  const { user = '', password } = new Client(url);
-  const secret = typeof password === 'string' ? `:${encodeURIComponent(password)}` : '';
-  return `postgresql://${user}${secret}@127.0.0.1:${port}/${name}`;
-}
-
-/** Makes the database answer at a port, until the test ends. */
-async function forward(from: number): Promise<void> {
-  const { host, port } = new Client(url);
-  const server = createServer((socket) => {
-    const there = host.startsWith('/')
-      ? createConnection(`${host}/.s.PGSQL.${port}`)
-      : createConnection(port, host);
-    pipeline(socket, there, socket).catch(() => undefined);
-  }).listen(from, '127.0.0.1');
-  servers.push(server);
-  await once(server, 'listening');
-}
-
 beforeEach(async () => {
   name = `upkeep_${randomBytes(6).toString('hex')}`;
   await onServer(`create database ${name}`);
@@ -95,7 +65,7 @@ beforeEach(async () => {
 afterEach(async () => {
   jest.restoreAllMocks();
   for (const client of clients.splice(0)) await client.end();
-  for (const server of servers.splice(0)) server.close();
+  for (const proxy of proxies.splice(0)) await proxy.cut();
   await db.destroy();
   await onServer(`drop database if exists ${name}`);
 });
@@ -424,11 +394,13 @@ describe('a service with upkeep', () => {
   it('starts while the database is away, and begins when it is up', async () => {
     const client = await hearRetention();
     const retention = once(client, 'notification');
-    const address = await freePort();
+    const proxy = await DatabaseProxy.start(url);
+    proxies.push(proxy);
+    await proxy.cut();
 
-    const service = await startService({ databaseUrl: addressOver(address), upkeep: true });
+    const service = await startService({ databaseUrl: proxy.url, upkeep: true });
     expect(service.app.get(DatabaseService, { strict: false }).problem).toBeDefined();
-    await forward(address);
+    await proxy.restore();
     await retention;
 
     expect(await listPartitions(db)).toContain(partitionName(dayOf(new Date())));

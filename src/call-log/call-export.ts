@@ -18,9 +18,10 @@ export class CallExport {
 
   /**
    * Begins a file: what goes wrong with the first rows is thrown, what goes wrong later breaks the connection off.
+   * @param signal aborted when its reader leaves
    * @throws ServiceError VALIDATION_FAILED for a wrong period, and what the repository throws
    */
-  async open(query: ExportCallsDto): Promise<StreamableFile> {
+  async open(query: ExportCallsDto, signal: AbortSignal): Promise<StreamableFile> {
     const { format = 'csv', columns = 'all' } = query;
     const now = new Date();
     const filter = filterOf(query);
@@ -28,26 +29,28 @@ export class CallExport {
     const bounded = { ...filter, to: filter.to && filter.to < now ? filter.to : now };
     const text =
       columns === 'seed'
-        ? await openText(this.repository.short(bounded), SEED, format)
-        : await openText(this.repository.whole(bounded), WHOLE, format);
-    return new StreamableFile(Readable.from(this.#shared(text), { objectMode: false }), {
+        ? await openText(this.repository.short(bounded, signal), SEED, format)
+        : await openText(this.repository.whole(bounded, signal), WHOLE, format);
+    return new StreamableFile(Readable.from(this.#shared(text, signal), { objectMode: false }), {
       type: TYPES[format],
       disposition: `attachment; filename="calls-${now.toISOString().slice(0, 10)}.${format}"`,
     });
   }
 
-  /** Lets others have their turn between two pieces, and tells the operator of a file that broke off. */
-  async *#shared(text: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  /** Lets others have their turn between two pieces, and tells the operator of a file that broke off by itself. */
+  async *#shared(text: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     try {
       for await (const piece of text) {
         yield piece;
         await setImmediate();
       }
     } catch (error) {
-      this.#logger.warn({
-        message: 'an export broke off',
-        reason: error instanceof Error ? error.message : String(error),
-      });
+      if (!signal.aborted) {
+        this.#logger.warn({
+          message: 'an export broke off',
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
       throw error;
     }
   }

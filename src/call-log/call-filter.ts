@@ -3,6 +3,7 @@ import { refusal } from '../common/refusal.js';
 import type { StoredOutcome, Tables } from '../database/tables.js';
 import type { CallFilterDto } from './call-log.dto.js';
 import { firstIdAt } from './first-id.js';
+import type { IdRange } from './id-range.js';
 import { momentOf } from './moment.js';
 
 /** Which calls are asked for: those that meet everything that is there. */
@@ -44,12 +45,15 @@ export function filterOf(query: CallFilterDto): CallFilter {
   };
 }
 
-/** The filter as a condition on rows of `calls`. */
+/** The ids of the filter's period. */
+export function periodOf({ from, to }: CallFilter): IdRange {
+  return { from: from && firstIdAt(from), to: to && firstIdAt(to) };
+}
+
+/** The filter without its period as a condition on rows of `calls`. */
 export function matching(eb: ExpressionBuilder<Tables, 'calls'>, filter: CallFilter): Expression<SqlBool> {
-  const { from, to, task, model, outcome, userId, interviewId, promptVersion, tag, minLatency } = filter;
+  const { task, model, outcome, userId, interviewId, promptVersion, tag, minLatency } = filter;
   return eb.and([
-    ...(from === undefined ? [] : [eb('id', '>=', firstIdAt(from))]),
-    ...(to === undefined ? [] : [eb('id', '<', firstIdAt(to))]),
     ...(task === undefined ? [] : [eb('task', '=', task)]),
     ...(model === undefined ? [] : [eb.or([eb('model_asked', '=', model), eb('model_served', '=', model)])]),
     ...(outcome === undefined ? [] : [eb('outcome', '=', outcome)]),

@@ -1,6 +1,7 @@
 import { Controller, Get, Param, Query, StreamableFile, UseGuards } from '@nestjs/common';
 import { ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { Requires } from '../access/access.js';
+import { Context, type RequestContext } from '../common/request-context.js';
 import { CallExport } from './call-export.js';
 import { CallDto, CallPageDto, ExportCallsDto, ListCallsDto } from './call-log.dto.js';
 import { CallLogService } from './call-log.service.js';
@@ -21,8 +22,8 @@ export class CallLogController {
   @Get()
   @Requires('read')
   @UseGuards(new KnownParameters(ListCallsDto))
-  list(@Query() query: ListCallsDto): Promise<CallPageDto> {
-    return this.service.list(query);
+  list(@Query() query: ListCallsDto, @Context() context: RequestContext): Promise<CallPageDto> {
+    return this.service.list(query, context.signal);
   }
 
   /**
@@ -34,14 +35,14 @@ export class CallLogController {
   @UseGuards(new KnownParameters(ExportCallsDto))
   @ApiProduces('text/csv', 'application/x-ndjson')
   @ApiOkResponse({ description: 'The file.', schema: { type: 'string' } })
-  export(@Query() query: ExportCallsDto): Promise<StreamableFile> {
-    return this.files.open(query);
+  export(@Query() query: ExportCallsDto, @Context() context: RequestContext): Promise<StreamableFile> {
+    return this.files.open(query, context.signal);
   }
 
   /** Shows everything that the log has of a call. */
   @Get(':id')
   @Requires('read')
-  find(@Param('id') id: string): Promise<CallDto> {
-    return this.service.find(id);
+  find(@Param('id') id: string, @Context() context: RequestContext): Promise<CallDto> {
+    return this.service.find(id, context.signal);
   }
 }

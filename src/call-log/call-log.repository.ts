@@ -3,8 +3,10 @@ import { type CompiledQuery, type Selectable, sql } from 'kysely';
 import { FACT_COLUMNS } from '../calls/call-row.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { CallsTable } from '../database/tables.js';
-import { type CallFilter, matching } from './call-filter.js';
+import { type CallFilter, matching, periodOf } from './call-filter.js';
+import { type BoundedRange, idAfter, overlap, within } from './id-range.js';
 import { LogReader } from './log-reader.js';
+import { nextDay } from './next-day.js';
 
 /** Characters of a question and an answer in a list. */
 const SNIPPET = 200;
@@ -43,7 +45,10 @@ const SHORT_COLUMNS = [
 /** What the seven columns of a call log in CSV are made of. */
 export type ShortCall = Pick<StoredCall, (typeof SHORT_COLUMNS)[number]>;
 
-/** The queries on `calls`. Every one of them can throw what `LogReader.read` throws. */
+/**
+ * The queries on `calls`. Every one of them can throw what `LogReader.together` throws, and ends with its signal where
+ * it has one.
+ */
 @Injectable()
 export class CallLogRepository {
   constructor(
@@ -52,33 +57,42 @@ export class CallLogRepository {
   ) {}
 
   /** Calls that match, newest first, and older than the one with the id `before`. */
-  list(filter: CallFilter, before: string | undefined, limit: number): Promise<CallSummary[]> {
-    let query = this.database.db
-      .selectFrom('calls')
-      .select(FACTS)
-      .select([
-        sql<string | null>`left(question, ${SNIPPET})`.as('question'),
-        sql<string | null>`left(coalesce(answer, reply::text), ${SNIPPET})`.as('answer'),
-      ])
-      .where((eb) => matching(eb, filter));
-    if (before !== undefined) query = query.where('id', '<', before);
-    return this.reader.read(query.orderBy('id', 'desc').limit(limit).compile());
+  list(
+    filter: CallFilter,
+    before: string | undefined,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<CallSummary[]> {
+    return this.reader.together(
+      async (ask) => {
+        const calls: CallSummary[] = [];
+        let rest = overlap(periodOf(filter), { from: undefined, to: before });
+        while (calls.length < limit) {
+          const day = await nextDay(ask, this.database.db, rest, 'desc');
+          if (!day) break;
+          calls.push(...(await ask(this.#newest(filter, day, limit - calls.length))));
+          rest = { from: rest.from, to: day.from };
+        }
+        return calls;
+      },
+      { signal },
+    );
   }
 
-  async find(id: string): Promise<StoredCall | undefined> {
+  async find(id: string, signal?: AbortSignal): Promise<StoredCall | undefined> {
     const query = this.database.db
       .selectFrom('calls')
       .select([...FACTS, 'question', 'answer'])
       .select(JSON_TEXTS)
       .where('id', '=', id);
-    const [call] = await this.reader.read(query.compile());
+    const [call] = await this.reader.read(query.compile(), { signal });
     return call;
   }
 
   /** Calls that match, oldest first, in batches that are never empty; no connection is held between them. */
-  whole(filter: CallFilter): AsyncGenerator<readonly StoredCall[], void, undefined> {
-    return this.#batches((after) =>
-      this.#nextBatch(filter, after)
+  whole(filter: CallFilter, signal?: AbortSignal): AsyncGenerator<readonly StoredCall[], void, undefined> {
+    return this.#batches(filter, signal, (range) =>
+      this.#nextBatch(filter, range)
         .select([...FACTS, 'question', 'answer'])
         .select(JSON_TEXTS)
         .compile(),
@@ -86,34 +100,56 @@ export class CallLogRepository {
   }
 
   /** As `whole`, with few columns and without the calls that have no latency: those that run or were interrupted. */
-  short(filter: CallFilter): AsyncGenerator<readonly ShortCall[], void, undefined> {
-    return this.#batches((after) =>
-      this.#nextBatch({ ...filter, minLatency: filter.minLatency ?? 0 }, after)
-        .select(SHORT_COLUMNS)
-        .compile(),
+  short(filter: CallFilter, signal?: AbortSignal): AsyncGenerator<readonly ShortCall[], void, undefined> {
+    const answered = { ...filter, minLatency: filter.minLatency ?? 0 };
+    return this.#batches(answered, signal, (range) =>
+      this.#nextBatch(answered, range).select(SHORT_COLUMNS).compile(),
     );
   }
 
+  #newest(filter: CallFilter, range: BoundedRange, limit: number): CompiledQuery<CallSummary> {
+    return this.database.db
+      .selectFrom('calls')
+      .select(FACTS)
+      .select([
+        sql<string | null>`left(question, ${SNIPPET})`.as('question'),
+        sql<string | null>`left(coalesce(answer, reply::text), ${SNIPPET})`.as('answer'),
+      ])
+      .where((eb) => eb.and([within(eb, range), matching(eb, filter)]))
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .compile();
+  }
+
+  /** A batch is of one day, and each day has a turn and a limit of its own: an export may take as long as it needs. */
   async *#batches<Row extends { id: string }>(
-    queryAfter: (id: string | undefined) => CompiledQuery<Row>,
+    filter: CallFilter,
+    signal: AbortSignal | undefined,
+    queryFor: (range: BoundedRange) => CompiledQuery<Row>,
   ): AsyncGenerator<readonly Row[], void, undefined> {
-    let last: Row | undefined;
-    for (;;) {
-      const rows = await this.reader.read(queryAfter(last?.id));
-      last = rows.at(-1);
-      if (!last) return;
-      yield rows;
+    let rest = periodOf(filter);
+    for (let hasBegun = false; ; hasBegun = true) {
+      const found = await this.reader.together(
+        async (ask) => {
+          const day = await nextDay(ask, this.database.db, rest, 'asc');
+          return day && { day, rows: await ask(queryFor(day)) };
+        },
+        { hasBegun, signal },
+      );
+      if (!found) return;
+      const last = found.rows.at(-1);
+      if (last) yield found.rows;
+      rest = { from: last ? idAfter(last.id) : found.day.to, to: rest.to };
     }
   }
 
-  /** The next rows behind an id: fewer where they are large, and one at least. The texts are fetched of these alone. */
-  #nextBatch(filter: CallFilter, after: string | undefined) {
+  /** The first rows of a range: fewer where they are large, and one at least. The texts are fetched of these alone. */
+  #nextBatch(filter: CallFilter, range: BoundedRange) {
     const { db } = this.database;
-    let next = db
+    const next = db
       .selectFrom('calls')
       .selectAll()
-      .where((eb) => matching(eb, filter));
-    if (after !== undefined) next = next.where('id', '>', after);
+      .where((eb) => eb.and([within(eb, range), matching(eb, filter)]));
     const summed = db
       .selectFrom(next.orderBy('id').limit(BATCH_ROWS).as('next'))
       .selectAll()

@@ -16,19 +16,19 @@ export class CallLogService {
   constructor(private readonly repository: CallLogRepository) {}
 
   /** @throws ServiceError VALIDATION_FAILED for a wrong period or cursor, and what the repository throws */
-  async list(query: ListCallsDto): Promise<CallPageDto> {
+  async list(query: ListCallsDto, signal: AbortSignal): Promise<CallPageDto> {
     const filter = filterOf(query);
     const limit = query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
     const before = query.cursor === undefined ? undefined : readCursor(query.cursor, filter);
-    const found = await this.repository.list(filter, before, limit + 1);
+    const found = await this.repository.list(filter, before, limit + 1, signal);
     const calls = found.slice(0, limit);
     const last = calls.at(-1);
     return { calls, next_cursor: last && found.length > limit ? writeCursor(last.id, filter) : null };
   }
 
   /** @throws ServiceError CALL_NOT_FOUND, and what the repository throws */
-  async find(id: string): Promise<CallDto> {
-    const call = UUID.test(id) ? await this.repository.find(id) : undefined;
+  async find(id: string, signal: AbortSignal): Promise<CallDto> {
+    const call = UUID.test(id) ? await this.repository.find(id, signal) : undefined;
     if (call) return wholeCall(call);
     throw new ServiceError(
       'CALL_NOT_FOUND',

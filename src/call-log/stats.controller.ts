@@ -1,6 +1,7 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Requires } from '../access/access.js';
+import { Context, type RequestContext } from '../common/request-context.js';
 import { KnownParameters } from './known-parameters.js';
 import { StatsDto, StatsQueryDto } from './stats.dto.js';
 import { StatsService } from './stats.service.js';
@@ -17,7 +18,7 @@ export class StatsController {
   @Get()
   @Requires('read')
   @UseGuards(new KnownParameters(StatsQueryDto))
-  read(@Query() query: StatsQueryDto): Promise<StatsDto> {
-    return this.service.read(query);
+  read(@Query() query: StatsQueryDto, @Context() context: RequestContext): Promise<StatsDto> {
+    return this.service.read(query, context.signal);
   }
 }

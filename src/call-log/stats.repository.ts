@@ -38,7 +38,7 @@ export class StatsRepository {
    * Groups of the calls of a period, by name; those without one come last.
    * @throws ServiceError as `LogReader.read` does
    */
-  groups(by: Grouping, from: Date, to: Date): Promise<CallGroup[]> {
+  groups(by: Grouping, from: Date, to: Date, signal: AbortSignal): Promise<CallGroup[]> {
     const name = NAMES[by];
     const query = this.database.db
       .selectFrom('calls')
@@ -60,6 +60,6 @@ export class StatsRepository {
       .groupBy(name)
       .orderBy(sql`${name} collate "C"`, (order) => order.asc().nullsLast())
       .limit(MAX_GROUPS);
-    return this.reader.read(query.compile());
+    return this.reader.read(query.compile(), { signal });
   }
 }

@@ -15,7 +15,7 @@ export class StatsService {
   constructor(private readonly repository: StatsRepository) {}
 
   /** @throws ServiceError VALIDATION_FAILED for a wrong period, and what the repository throws */
-  async read({ by, from: first, to: end }: StatsQueryDto): Promise<StatsDto> {
+  async read({ by, from: first, to: end }: StatsQueryDto, signal: AbortSignal): Promise<StatsDto> {
     const to = momentIn(end) ?? new Date();
     const from = momentIn(first) ?? new Date(to.getTime() - DAY_MS);
     if (from >= to)
@@ -23,7 +23,7 @@ export class StatsService {
     if (to.getTime() - from.getTime() > MAX_DAYS * DAY_MS) {
       throw refusal([{ path: '/from', message: `from must be at most ${MAX_DAYS} days before to` }]);
     }
-    return { by, from, to, groups: await this.repository.groups(by, from, to) };
+    return { by, from, to, groups: await this.repository.groups(by, from, to, signal) };
   }
 }
 

@@ -15,12 +15,16 @@ export interface MadeDays {
   readonly made: readonly string[];
   /** So many of these days' calls are in `calls_other` already that they stay there. */
   readonly left: readonly string[];
-  /** Somebody was at the tables; the next time will do. */
+  /** Somebody was at the tables, and the next time will do; or `calls_other` is so large that it took too long. */
   readonly postponed: readonly string[];
 }
 
-/** Makes the tables for today's calls and those of the coming days, where they are missing. Replicas may do so at once. */
-export async function makeDays(db: Kysely<Tables>, now: Date): Promise<MadeDays> {
+/**
+ * Makes the tables for today's calls and those of the coming days, where they are missing. Replicas may do so at once.
+ * @param statementWithinMs milliseconds for which calls may be kept from the log by a statement; left out: as many as it
+ * needs, for a command that somebody waits for
+ */
+export async function makeDays(db: Kysely<Tables>, now: Date, statementWithinMs = 0): Promise<MadeDays> {
   const there = new Set(await listPartitions(db));
   const days = { made: [] as string[], left: [] as string[], postponed: [] as string[] };
   for (const day of daysToMake(now)) {
@@ -28,7 +32,7 @@ export async function makeDays(db: Kysely<Tables>, now: Date): Promise<MadeDays>
     if (there.has(name)) continue;
     const done = (await hasManyElsewhere(db, day))
       ? 'left'
-      : await changeTables(db, (transaction) => makeDay(transaction, day));
+      : await changeTables(db, (transaction) => makeDay(transaction, day), statementWithinMs);
     if (done !== 'there') days[done].push(name);
     // Whoever is in the way of one is in the way of all.
     if (done === 'postponed') break;
@@ -44,8 +48,9 @@ async function hasManyElsewhere(db: Kysely<Tables>, day: Date): Promise<boolean>
 }
 
 /**
- * The table is made by itself and joined to the log, which readers do not notice. Writers wait for these milliseconds at
- * the log itself: one that had already been sent to `calls_other` would find its day gone from there, and fail.
+ * The table is made by itself and joined to the log. To join it the database reads all of `calls_other`, to see that it
+ * has no call of that day: upkeep ends that where it takes long. Writers wait meanwhile at the log itself: one
+ * that had already been sent to `calls_other` would find its day gone from there, and fail. Readers of `calls_other` wait, too.
  */
 async function makeDay(db: Kysely<Tables>, day: Date): Promise<'made' | 'there'> {
   const name = partitionName(day);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/tables.js';
 import { dayOfPartition, firstId, oldestKeptDay } from './days.js';
-import { changeTables } from './locks.js';
+import { changeTables, STATEMENT_WITHIN_MS } from './locks.js';
 import { listPartitions } from './partitions.js';
 
 /** Calls that one statement deletes from `calls_other`. */
@@ -25,7 +25,7 @@ export async function dropOldDays(
   for (const name of await listPartitions(db)) {
     const day = dayOfPartition(name);
     if (day === undefined || day >= oldest) continue;
-    const done = await changeTables(db, (transaction) => drop(transaction, name));
+    const done = await changeTables(db, (transaction) => drop(transaction, name), STATEMENT_WITHIN_MS);
     days[done].push(name);
     // Whoever is in the way of one is in the way of all.
     if (done === 'postponed') break;

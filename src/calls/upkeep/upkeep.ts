@@ -5,6 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { DatabaseService } from '../../database/database.service.js';
 import { DEAD_AFTER_SECONDS, forgetInstances, markInterrupted } from './dead-instances.js';
 import { createJobQueue, isConnectionLost, QUEUE, startJobQueue, WORK } from './job-queue.js';
+import { STATEMENT_WITHIN_MS } from './locks.js';
 import { makeDays } from './make-days.js';
 import { databaseTime } from './partitions.js';
 import { deleteOldCalls, dropOldDays } from './retention.js';
@@ -148,7 +149,7 @@ export class Upkeep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #makeDays(): Promise<void> {
     const { db } = this.database;
-    const { made, left, postponed } = await makeDays(db, await databaseTime(db));
+    const { made, left, postponed } = await makeDays(db, await databaseTime(db), STATEMENT_WITHIN_MS);
     if (made.length > 0) this.#logger.debug({ message: 'days of the call log are made', days: made });
     const news = left.filter((name) => !this.#left.has(name));
     if (news.length > 0) {
@@ -160,7 +161,8 @@ export class Upkeep implements OnApplicationBootstrap, OnApplicationShutdown {
     }
     if (postponed.length > 0) {
       this.#logger.warn({
-        message: 'the call log is in use; its coming days are made later',
+        message:
+          'coming days of the call log are made later: it is in use, or calls_other is large (docs/logs.md, "How long")',
         days: postponed,
       });
     }
