@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -8,9 +9,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
 import type { CallRow } from '../src/calls/call-row.js';
@@ -21,9 +22,11 @@ import { readCalls } from '../src/cli/store/read-calls.js';
 import { Settings } from '../src/config/settings.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
-import { openFolder, startHere } from './support/embedded.js';
+import { openFolder, removeLater, startHere } from './support/embedded.js';
 
 const DATABASE_URL = process.env.TEST_DATABASE_URL ?? '';
+
+const asRoot = process.getuid?.() === 0 ? it : it.skip;
 
 const DAY_MS = 86_400_000;
 const NOW = Date.now();
@@ -44,8 +47,11 @@ interface Result {
 const free: string[] = [];
 const used: string[] = [];
 const pools: Pool[] = [];
+const holders: Client[] = [];
 
 afterEach(async () => {
+  jest.useRealTimers();
+  for (const holder of holders.splice(0)) await holder.end();
   for (const pool of pools.splice(0)) await pool.end();
   for (const name of used.splice(0)) {
     await query(urlOf(name), 'drop schema public cascade; create schema public');
@@ -85,6 +91,15 @@ function connect(url: string): Pool {
   pool.on('error', () => undefined);
   pools.push(pool);
   return pool;
+}
+
+/** Keeps what a statement locks until the test lets it go, or ends. */
+async function hold(url: string, statement: string): Promise<() => Promise<unknown>> {
+  const holder = new Client({ connectionString: url });
+  holders.push(holder);
+  await holder.connect();
+  await holder.query(`begin; ${statement}`);
+  return () => holder.query('rollback');
 }
 
 async function rowsOf(url: string, question = EXACTLY): Promise<Record<string, unknown>[]> {
@@ -186,6 +201,76 @@ async function refusalOf(args: readonly string[], values: Partial<Settings> = {}
   return stderr.slice(0, -1);
 }
 
+/** When the transactions began in which the command waits for a lock. */
+const WAITS = `
+  select xact_start::text as began from pg_stat_activity
+  where datname = current_database() and application_name = 'llm-service store' and wait_event_type = 'Lock'`;
+
+/** Waits until the command has waited for locks in so many transactions, or has ended. */
+async function untilItWaits(url: string, running: Promise<unknown>, times: number): Promise<void> {
+  const state = { over: false };
+  const ended = (): void => {
+    state.over = true;
+  };
+  running.then(ended, ended);
+  const onlooker = connect(url);
+  const seen = new Set<string>();
+  while (!state.over && seen.size < times)
+    for (const { began } of (await onlooker.query<{ began: string }>(WAITS)).rows) seen.add(began);
+}
+
+const firstWait = (url: string, running: Promise<unknown>): Promise<void> => untilItWaits(url, running, 1);
+
+/** Waits until the command has come back to a lock that it had not got in time. */
+const turnedAway = (url: string, running: Promise<unknown>): Promise<void> => untilItWaits(url, running, 2);
+
+/** Has time pass for the limits of the command only as the test says. */
+function stopTime(): void {
+  jest.useFakeTimers({
+    doNotFake: [
+      'Date',
+      'clearImmediate',
+      'clearInterval',
+      'hrtime',
+      'nextTick',
+      'queueMicrotask',
+      'setImmediate',
+      'setInterval',
+    ],
+  });
+}
+
+/** A copy whose one call somebody holds in the target; time passes for it only as the test says. */
+async function heldCopy(): Promise<{
+  args: readonly ['copy', '--to', string];
+  options: Partial<Settings>;
+  letGo: () => Promise<unknown>;
+}> {
+  const options = { databaseUrl: await newStore(calls(1)) };
+  const args = ['copy', '--to', await newDatabase()] as const;
+  await store(args, options);
+  const letGo = await hold(args[2], 'select from calls for update');
+  stopTime();
+  return { args, options, letGo };
+}
+
+/** Stops the command as soon as it tells that it has done that with its first batch; the sentence with which it ends. */
+async function stoppedAt(done: string, args: readonly string[]): Promise<string> {
+  const stop = new AbortController();
+  let told = '';
+  const write = (text: string): void => {
+    told += text;
+    if (text.includes(done)) stop.abort();
+  };
+  const code = await runStore(
+    args,
+    { stdout: { write: () => true }, stderr: { isTTY: true, write } },
+    { settings: new Settings(), signal: stop.signal },
+  );
+  expect(code).toBe(1);
+  return told.slice(told.lastIndexOf('\u001b[K') + '\u001b[K'.length, -1);
+}
+
 describe('npm run store -- copy', () => {
   it('brings every call over as it is, to the last character', async () => {
     const from = await newStore(AWKWARD);
@@ -242,6 +327,47 @@ describe('npm run store -- copy', () => {
     expect(rows.map(({ table }) => table)).toEqual(['calls_other', kept, today, 'calls_other']);
   });
 
+  it('waits for who keeps a day from getting its table', async () => {
+    const from = await newStore(calls(3));
+    const to = await newStore();
+    const letGo = await hold(to, 'select from calls');
+    const copying = store(['copy', '--to', to], { databaseUrl: from });
+    await turnedAway(to, copying);
+    await letGo();
+    expect(await copying).toEqual(copied('3 calls'));
+    const tables = await rowsOf(to, 'select distinct tableoid::regclass::text as table from calls');
+    expect(tables).toEqual([{ table: partitionName(dayOf(new Date(NOW))) }]);
+  });
+
+  it('says who keeps a day from getting its table for too long, and writes nothing', async () => {
+    stopTime();
+    const from = await newStore(calls(3));
+    const to = await newStore();
+    await hold(to, 'select from calls');
+    const copying = refusalOf(['copy', '--to', to], { databaseUrl: from });
+    await turnedAway(to, copying);
+    jest.advanceTimersByTime(60_001);
+    expect(await copying).toMatch(/^--to is read or written by somebody else for long, .* calls_\d{8} from/);
+    expect(await rowsOf(to)).toEqual([]);
+  });
+
+  it('gives a batch longer than the service gives a statement', async () => {
+    const { args, options, letGo } = await heldCopy();
+    const copying = store(args, options);
+    await firstWait(args[2], copying);
+    jest.advanceTimersByTime(599_000);
+    await letGo();
+    expect(await copying).toEqual(copied('1 call'));
+  });
+
+  it('says that a batch has taken too long', async () => {
+    const { args, options } = await heldCopy();
+    const copying = refusalOf(args, options);
+    await firstWait(args[2], copying);
+    jest.advanceTimersByTime(600_001);
+    expect(await copying).toMatch(/^--to takes too long for one step \(.*\): see in its pg_stat_activity/);
+  });
+
   it('tells a terminal how far it is', async () => {
     const from = await newStore(calls(1));
     let told = '';
@@ -256,6 +382,14 @@ describe('npm run store -- copy', () => {
     );
     expect(told).toContain('\r1 call copied');
     expect(told.endsWith('\r\u001b[K')).toBe(true);
+  });
+
+  it('keeps what is written when it is stopped', async () => {
+    const to = await newDatabase();
+    expect(await stoppedAt('copied', ['copy', '--to', to, '--from', await newStore(calls(1200))])).toBe(
+      'Stopped. What is written stays, and the command can be repeated.',
+    );
+    expect(await rowsOf(to)).toHaveLength(500);
   });
 
   it('refuses the same database by another address', async () => {
@@ -390,10 +524,27 @@ describe('npm run store -- backup and restore', () => {
     );
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'Stopped. What is written stays, and the command can be repeated.\n',
+      stderr: `Stopped. No backup is left, and ${file} is as it was before.\n`,
     });
     expect(readFileSync(file, 'utf8')).toBe('the last backup');
     expect(readdirSync(join(file, '..'))).toEqual(['calls.backup']);
+  });
+
+  it('keep what is restored when a restore is stopped', async () => {
+    await backupOf(calls(1200));
+    const to = await newDatabase();
+    expect(await stoppedAt('restored', ['restore', file, '--to', to])).toBe(
+      'Stopped. What is written stays, and the command can be repeated.',
+    );
+    expect(await rowsOf(to)).toHaveLength(500);
+  });
+
+  it('write nothing when a restore is stopped while it reads', async () => {
+    await backupOf(calls(3));
+    const to = await newDatabase();
+    const { code, stderr } = await store(['restore', file, '--to', to], {}, AbortSignal.abort());
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'Stopped. Nothing is written yet.\n' });
+    expect(await rowsOf(to, `select to_regclass('calls') as calls`)).toEqual([{ calls: null }]);
   });
 
   it('notice a file that was cut', async () => {
@@ -413,18 +564,35 @@ describe('npm run store -- backup and restore', () => {
     const bytes = readFileSync(file);
     bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
     writeFileSync(file, bytes);
-    expect(await refusal()).toMatch(/^FILE is damaged at row \d+: /);
+    expect(await refusal()).toMatch(/^FILE (is damaged at row \d+|does not match its checksum): /);
   });
 
   it.each([
-    ['a word that has changed', (text: string) => text.replace('"r-2"', '"r-9"'), 5],
+    ['a word that has changed', (text: string) => text.replace('"r-2"', '"r-9"')],
+    ['a row that is missing', (text: string) => text.replace(/^.*"r-2".*\n/m, '')],
+  ])('notice %s, and claim for no row that it is in order', async (_, change) => {
+    await backupOf(calls(5));
+    edit(change);
+    expect(await refusal()).toBe(
+      'FILE does not match its checksum: take another backup. Which of its rows are wrong cannot be told.',
+    );
+  });
+
+  it('notice that the checksum of the packing is wrong', async () => {
+    await backupOf(calls(5));
+    const bytes = readFileSync(file);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 8) ^ 1, bytes.length - 8);
+    writeFileSync(file, bytes);
+    expect(await refusal()).toMatch(/^FILE does not match its checksum: /);
+  });
+
+  it.each([
     ['a row that is no call', (text: string) => text.replace('{"facts":', '{"fact":'), 1],
-    ['a row that is missing', (text: string) => text.replace(/^.*"r-2".*\n/m, ''), 4],
     ['a row behind the end', (text: string) => `${text}{}\n`, 6],
   ])('notice %s', async (_, change, row) => {
     await backupOf(calls(5));
     edit(change);
-    expect(await refusal()).toMatch(new RegExp(`^FILE is damaged at row ${row}: `));
+    expect(await refusal()).toBe(`FILE is damaged at row ${row}: take another backup.`);
   });
 
   it.each([
@@ -483,6 +651,29 @@ describe('the service’s own database', () => {
     const to = await newDatabase();
     expect(await refusalOf(['copy', '--to', to], { dataDir })).toMatch(/is in use by another service/);
     expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(true);
+  });
+
+  asRoot('is found under /var/lib, where it lies if its account does not get to DATA_DIR', async () => {
+    const closed = openFolder('store-closed-');
+    chmodSync(closed, 0o700);
+    const dataDir = join(closed, 'data');
+    await store(['copy', '--to', 'embedded'], { databaseUrl: await newStore(calls(9)), dataDir });
+    const server = await startHere(dataDir);
+    removeLater(dirname(server.connection.host));
+    const file = join(openFolder('backup-'), 'calls.backup');
+    const running = await store(['backup', file], { dataDir });
+    await server.stop();
+    const to = await newDatabase();
+    expect(running).toMatchObject({ code: 0, stderr: '' });
+    expect(await store(['copy', '--to', to], { dataDir })).toEqual(copied('9 calls'));
+  });
+
+  it('is looked for without a change to the folder', async () => {
+    const dataDir = openFolder('store-own-');
+    chmodSync(dataDir, 0o700);
+    expect(await refusalOf(['backup', '/tmp/unused'], { dataDir })).toMatch(/^There is no database in /);
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    expect(readdirSync(dataDir)).toEqual([]);
   });
 
   it('is not made for a backup', async () => {

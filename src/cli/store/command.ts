@@ -21,6 +21,9 @@ export interface Terminal {
 /** 0: done · 1: it did not work · 2: wrong use. */
 export type ExitCode = 0 | 1 | 2;
 
+/** What is left of a copy or a restore that is stopped. */
+const WRITTEN_STAYS = 'What is written stays, and the command can be repeated.';
+
 /** What a run needs to know beside its arguments. */
 export interface RunOptions {
   /** Where the service's own store is; read from the environment and `.env` where it is not given. */
@@ -65,7 +68,7 @@ export async function runStore(
     stdout.write(`${await run({ use, source, target, settings, stderr, signal })}.\n`);
     return 0;
   } catch (error) {
-    const sentence = sentenceOf(error, signal);
+    const sentence = sentenceOf(error);
     if (sentence === undefined) throw error;
     stderr.write(`${sentence}\n`);
     return 1;
@@ -84,30 +87,37 @@ function run(plan: Plan): Promise<string> {
 }
 
 /** @returns what was done */
-async function copy({ source, target, settings, stderr, signal }: Plan): Promise<string> {
+async function copy(plan: Plan): Promise<string> {
+  const { source, target, settings, signal } = plan;
   return withStore(openSource(source, settings, false), (from) =>
     withStore(openTarget(target, settings), async (to) => {
       await checkThatNobodyWrites(from);
-      return withProgress(stderr, 'copied', (progress) =>
-        loadCalls(to, readCalls(from.pool, from.name, signal), settings.retentionDays, progress.add),
+      return withProgress(plan, 'copied', WRITTEN_STAYS, (wrote) =>
+        loadCalls(to, readCalls(from.pool, from.name, signal), {
+          retentionDays: settings.retentionDays,
+          wrote,
+          signal,
+        }),
       );
     }),
   );
 }
 
-async function backup({ source, settings, stderr, signal }: Plan, file: string): Promise<string> {
+async function backup(plan: Plan, file: string): Promise<string> {
+  const { source, settings, signal } = plan;
   return withStore(openSource(source, settings, true), (from) =>
-    withProgress(stderr, `written to ${file}`, (progress) =>
-      writeBackup(file, readCalls(from.pool, from.name, signal), progress.add),
+    withProgress(plan, `written to ${file}`, `No backup is left, and ${file} is as it was before.`, (wrote) =>
+      writeBackup(file, readCalls(from.pool, from.name, signal), wrote),
     ),
   );
 }
 
-async function restore({ target, settings, stderr, signal }: Plan, file: string): Promise<string> {
-  await withProgress(stderr, 'read', (progress) => checkBackup(file, progress.add, signal));
+async function restore(plan: Plan, file: string): Promise<string> {
+  const { target, settings, signal } = plan;
+  await withProgress(plan, 'read', 'Nothing is written yet.', (read) => checkBackup(file, read, signal));
   return withStore(openTarget(target, settings), (to) =>
-    withProgress(stderr, 'restored', (progress) =>
-      loadCalls(to, readBackup(file, signal), settings.retentionDays, progress.add),
+    withProgress(plan, 'restored', WRITTEN_STAYS, (wrote) =>
+      loadCalls(to, readBackup(file, signal), { retentionDays: settings.retentionDays, wrote, signal }),
     ),
   );
 }
@@ -121,14 +131,22 @@ async function withStore<T>(opening: Promise<Store>, use: (store: Store) => Prom
   }
 }
 
+/**
+ * @param left - what there is of the work when it is stopped
+ * @throws StoreFault where it is
+ */
 async function withProgress(
-  output: ProgressOutput,
+  { stderr, signal }: Plan,
   what: string,
-  work: (progress: Progress) => Promise<void>,
+  left: string,
+  work: (add: (calls: number) => void) => Promise<void>,
 ): Promise<string> {
-  const progress = new Progress(output, what);
+  const progress = new Progress(stderr, what);
   try {
-    await work(progress);
+    await work(progress.add);
+  } catch (error) {
+    if (signal?.aborted) throw new StoreFault(`Stopped. ${left}`, { cause: error });
+    throw error;
   } finally {
     progress.clear();
   }
@@ -136,7 +154,6 @@ async function withProgress(
 }
 
 /** What a user can do something about. */
-function sentenceOf(error: unknown, signal: AbortSignal | undefined): string | undefined {
-  if (signal?.aborted) return 'Stopped. What is written stays, and the command can be repeated.';
+function sentenceOf(error: unknown): string | undefined {
   return error instanceof StoreFault || error instanceof ConfigError ? error.message : undefined;
 }

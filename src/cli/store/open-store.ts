@@ -1,15 +1,10 @@
-import { access } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
 import type { Settings } from '../../config/settings.js';
 import { poolConfig } from '../../database/connection.js';
-import { serverAccount } from '../../database/embedded/account.js';
-import { clusterFolder } from '../../database/embedded/cluster.js';
-import { openDataFolder } from '../../database/embedded/data-folder.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../../database/embedded/embedded-server.js';
-import { isMissing } from '../../database/embedded/files.js';
-import { type Connection, openReach } from '../../database/embedded/reach.js';
+import { type Connection, findConnection } from '../../database/embedded/reach.js';
+import { findServerPlace, type ServerPlace } from '../../database/embedded/server-place.js';
 import { migrate } from '../../database/migrate.js';
 import { migrations } from '../../database/migrations/index.js';
 import type { Tables } from '../../database/tables.js';
@@ -33,7 +28,14 @@ const LOCK = 7_316_024_984;
 const CONNECTIONS = 3;
 
 /**
- * Opens a store to read from it; nothing in it is changed.
+ * Milliseconds that one statement may take. A batch that waits for others, or for a slow disk, takes far longer than
+ * anything that a call waits for; only a server that says nothing at all must not hold the command for ever.
+ */
+export const ANSWERED_WITHIN_MS = 600_000;
+
+/**
+ * Opens a store to read from it; no call and no table in it is changed. The service's own server is started for it where
+ * it does not run, on a database that there is.
  * @param besideService whether the service's own server is read while the service runs on it; else it must be stopped
  * @throws StoreFault, ConfigError
  */
@@ -42,9 +44,8 @@ export async function openSource(
   settings: Settings,
   besideService: boolean,
 ): Promise<Store> {
-  if (choice.url === undefined) await checkThatItExists(settings.dataDir);
-  const running =
-    choice.url === undefined && besideService ? await runningServer(settings.dataDir) : undefined;
+  const place = choice.url === undefined ? await existingPlace(settings.dataDir) : undefined;
+  const running = place && besideService ? await runningServer(place) : undefined;
   const store = await open(choice, settings, running);
   return prepared(store, async () => {
     await checkSchema(store);
@@ -117,19 +118,17 @@ export async function checkThatNobodyWrites({ pool, name }: Store): Promise<void
   );
 }
 
-async function checkThatItExists(dataDir: string): Promise<void> {
-  try {
-    await access(clusterFolder(resolve(dataDir)));
-  } catch (error) {
-    if (!isMissing(error)) return;
-    throw new StoreFault(`There is no database in ${dataDir}: set DATA_DIR to the folder of the service.`);
-  }
+/** @throws StoreFault where no service has made a database yet */
+async function existingPlace(dataDir: string): Promise<ServerPlace> {
+  const place = await findServerPlace(dataDir);
+  if (place) return place;
+  throw new StoreFault(`There is no database in ${dataDir}: set DATA_DIR to the folder of the service.`);
 }
 
-/** The server that a service runs in its data folder at this moment, if one answers. */
-async function runningServer(dataDir: string): Promise<Connection | undefined> {
-  const folder = await openDataFolder(dataDir);
-  const { connection } = await openReach(folder, await serverAccount(clusterFolder(folder)));
+/** The server that a service runs there at this moment, if one answers. */
+async function runningServer(place: ServerPlace): Promise<Connection | undefined> {
+  const connection = await findConnection(place);
+  if (!connection) return undefined;
   const client = new Client({ ...connection, ssl: false });
   client.on('error', () => undefined);
   try {
@@ -151,6 +150,7 @@ async function open(
   const pool = new Pool({
     ...poolConfig(settings),
     max: CONNECTIONS,
+    query_timeout: ANSWERED_WITHIN_MS,
     application_name: 'llm-service store',
     ...(own || running ? { ...(own?.connection ?? running), ssl: false } : { connectionString: url }),
   });

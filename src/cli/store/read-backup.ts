@@ -12,6 +12,9 @@ const MOST_ROWS = 500;
 /** Bytes of lines beyond which a batch gets no further row. */
 const MOST_BYTES = 8_388_608;
 
+/** What zlib says where gzip's own checksum is not that of what was unpacked. */
+const GZIP_MISMATCH = /^incorrect (data|length) check$/;
+
 /**
  * The calls of a backup, in batches.
  * @throws StoreFault for what is no backup, one of a newer version, and one that is cut or damaged, with the row
@@ -25,24 +28,30 @@ export async function* readBackup(
   let bytes = 0;
   let begun = false;
   let whole = false;
-  const damaged = (how: string, row = tally.rows + 1): StoreFault =>
+  const damaged = (): StoreFault =>
+    new StoreFault(`${file} is damaged at row ${tally.rows + 1}: take another backup.`);
+  const cutOff = (): StoreFault =>
     new StoreFault(
-      `${file} is ${how} at row ${row}: take another backup. Its rows before that are in order.`,
+      `${file} is cut off at row ${tally.rows + 1}: take another backup. Its rows before that are in order.`,
+    );
+  const mismatched = (): StoreFault =>
+    new StoreFault(
+      `${file} does not match its checksum: take another backup. Which of its rows are wrong cannot be told.`,
     );
   try {
     for await (const line of readLines(unzipped(file))) {
-      if (whole) throw damaged('damaged');
+      if (whole) throw damaged();
       const value = parsed(line);
       if (!begun) {
         checkHeader(value, file);
         begun = true;
       } else if (isTrailer(value)) {
-        if (`${line.toString()}\n` !== tally.trailerLine()) throw damaged('damaged', tally.rows);
+        if (`${line.toString()}\n` !== tally.trailerLine()) throw mismatched();
         whole = true;
         continue;
       } else {
         const row = callOf(value);
-        if (!row) throw damaged('damaged');
+        if (!row) throw damaged();
         tally.rows += 1;
         batch.push(row);
         bytes += line.length;
@@ -56,14 +65,16 @@ export async function* readBackup(
       bytes = 0;
     }
   } catch (error) {
-    if (error instanceof LineTooLong) throw damaged('damaged');
-    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof LineTooLong) throw damaged();
+    const { code, message } = error as NodeJS.ErrnoException;
     if (!code?.startsWith('Z_')) throw fileFault(error, file);
+    if (GZIP_MISMATCH.test(message)) throw mismatched();
     if (!begun) throw new StoreFault(`${file} is no backup of this service's calls.`);
-    throw damaged(code === 'Z_BUF_ERROR' ? 'cut off' : 'damaged');
+    throw code === 'Z_BUF_ERROR' ? cutOff() : damaged();
   }
   if (!begun) throw new StoreFault(`${file} is no backup of this service's calls.`);
-  if (!whole) throw damaged('cut off');
+  if (!whole) throw cutOff();
+  signal?.throwIfAborted();
   if (batch.length > 0) yield batch;
 }
 

@@ -22,6 +22,9 @@ const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
 const UNREACHABLE = /^E(CONN|HOST|NET|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN|NOENT|ACCES)/;
 const SILENT = /timeout|Connection terminated/i;
 
+/** What says that a statement took too long: the driver's words, and those of writing. */
+const SLOW = /^Query read timeout|^nothing was stored within/;
+
 /**
  * What a database threw, told by the name under which the operator knows it, and never with its password.
  * @returns the error itself where it is no fault of the database's
@@ -37,6 +40,12 @@ export function storeFault(error: unknown, name: string): unknown {
     );
   }
   const { code = '', message } = error as NodeJS.ErrnoException;
+  if (SLOW.test(message))
+    return new StoreFault(
+      `${name} takes too long for one step (${message}): see in its pg_stat_activity what it waits for, and repeat the ` +
+        'command; what is there stays.',
+      { cause: error },
+    );
   if (!UNREACHABLE.test(code) && !SILENT.test(message)) return error;
   return new StoreFault(
     `${name} does not answer (${message || code}): is the server running, and are its host and port right?`,

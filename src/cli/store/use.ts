@@ -36,7 +36,8 @@ export function readUse(args: readonly string[]): 'help' | Use | { readonly wron
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    return { wrong: message };
+    // Behind its first sentence Node's message has advice for other commands.
+    return { wrong: `${message.split('. ')[0] ?? message}.` };
   }
 }
 

@@ -7,17 +7,25 @@ const NAME = 'postgres';
 
 /**
  * PostgreSQL refuses to run as root, so a service that is root runs it as the owner of the cluster that there is, else
- * as the account `postgres`, which it makes where it is missing.
+ * as the account `postgres`.
  * @param cluster - the folder of the cluster, which need not exist
+ * @returns nothing where the server simply runs as the service does, and where that account is still to be made
+ */
+export async function findServerAccount(cluster: string): Promise<Account | undefined> {
+  if (!isRoot()) return undefined;
+  const owner = await stat(cluster).catch(() => undefined);
+  if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+  return findAccount();
+}
+
+/**
+ * The same, and makes the account where it is missing.
  * @returns nothing where the server simply runs as the service does
  * @throws ConfigError if there is no account to run as
  */
 export async function serverAccount(cluster: string): Promise<Account | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const owner = await stat(cluster).catch(() => undefined);
-  if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
-  const found = await findAccount();
-  if (found) return found;
+  const found = await findServerAccount(cluster);
+  if (found || !isRoot()) return found;
   await runProgram('useradd', [
     '--system',
     '--user-group',
@@ -32,6 +40,10 @@ export async function serverAccount(cluster: string): Promise<Account | undefine
     `The service's own database does not run as root, and no account "${NAME}" could be made: ` +
       'start the service as an ordinary user, or set DATABASE_URL to a server of your own.',
   );
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 async function findAccount(): Promise<Account | undefined> {

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ConfigError } from '../../config/config-error.js';
-import { serverAccount } from './account.js';
 import { clusterFolder, makeCluster } from './cluster.js';
-import { openDataFolder, serverFolder } from './data-folder.js';
+import { openDataFolder } from './data-folder.js';
 import { isPassing, Session } from './folder-lock.js';
 import { findNativePackage, prepareNativeServer } from './native-package.js';
 import { runningServer } from './pid-file.js';
 import { type Connection, DATABASE, openReach } from './reach.js';
 import { serverFault } from './server-fault.js';
+import { openServerPlace } from './server-place.js';
 import { ServerProcess, type ServerPlan, stopServer } from './server-process.js';
 
 /** How to connect to the service's own server. */
@@ -55,8 +55,7 @@ export async function startEmbeddedServer(options: { readonly dataDir: string })
 }
 
 async function startIn(ownFolder: string, nativePackage: string): Promise<EmbeddedServer> {
-  const account = await serverAccount(clusterFolder(ownFolder));
-  const dataDir = await serverFolder(ownFolder, account);
+  const { folder: dataDir, account } = await openServerPlace(ownFolder);
   const cluster = clusterFolder(dataDir);
   const native = await prepareNativeServer(nativePackage, dataDir, account);
   const { connection, settings, access, passwordFile } = await openReach(dataDir, account);

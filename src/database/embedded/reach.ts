@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { mkdir, lstat, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import type { Account } from './run-program.js';
 import { clusterFolder, USER } from './cluster.js';
 import { codeOf, keepPrivate } from './files.js';
 import { runningServer } from './pid-file.js';
+import type { ServerPlace } from './server-place.js';
 
 /** The service's own database on its server. */
 export const DATABASE = 'llm_service';
@@ -46,11 +48,43 @@ export async function openReach(dataDir: string, account: Account | undefined): 
   return process.platform === 'win32' ? loopback(dataDir) : socket(dataDir, account);
 }
 
+/**
+ * The way to a server that may be running, as it was opened for that one; nothing is made for it.
+ * @returns nothing where none can be running, and where the folder for the socket is somebody else's
+ */
+export async function findConnection({ folder, account }: ServerPlace): Promise<Connection | undefined> {
+  return process.platform === 'win32' ? findLoopback(folder) : findSocket(folder, account);
+}
+
+async function findSocket(dataDir: string, account: Account | undefined): Promise<Connection | undefined> {
+  const folder = socketFolder(dataDir);
+  const found = await lstat(folder).catch(() => undefined);
+  return found && isOurs(found, account) ? throughSocket(folder) : undefined;
+}
+
+async function findLoopback(dataDir: string): Promise<Connection | undefined> {
+  const password = await readFile(passwordFileOf(dataDir), 'utf8').catch(() => undefined);
+  const server = await runningServer(clusterFolder(dataDir));
+  return server && password !== undefined ? throughLoopback(server.port, password) : undefined;
+}
+
+function throughSocket(folder: string): Connection {
+  return { host: folder, port: SOCKET_PORT, user: USER, database: DATABASE };
+}
+
+function throughLoopback(port: number, password: string): Connection {
+  return { host: '127.0.0.1', port, user: USER, database: DATABASE, password };
+}
+
+function passwordFileOf(dataDir: string): string {
+  return join(dataDir, 'postgres.password');
+}
+
 async function socket(dataDir: string, account: Account | undefined): Promise<Reach> {
   const folder = socketFolder(dataDir);
   await makeSocketFolder(folder, account);
   return {
-    connection: { host: folder, port: SOCKET_PORT, user: USER, database: DATABASE },
+    connection: throughSocket(folder),
     settings: {
       listen_addresses: '',
       // A list of quoted names: the folder's own name may hold a comma.
@@ -72,29 +106,31 @@ function socketFolder(dataDir: string): string {
 }
 
 async function makeSocketFolder(folder: string, account: Account | undefined): Promise<void> {
-  const uid = account?.uid ?? process.getuid?.();
   try {
     await mkdir(folder, { mode: 0o700 });
     await keepPrivate(folder, 0o700, account);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
-  const found = await lstat(folder);
-  // Killed between its making and its handing over, a folder is still that of root.
-  const unclaimed = account !== undefined && found.uid === 0;
-  if (!found.isDirectory() || (found.uid !== uid && !unclaimed))
+  if (!isOurs(await lstat(folder), account))
     throw new ConfigError(
       `${folder}, the folder for the database's socket, belongs to somebody else: remove it, or set DATA_DIR to another folder.`,
     );
   await keepPrivate(folder, 0o700, account);
 }
 
+function isOurs(folder: Stats, account: Account | undefined): boolean {
+  // Killed between its making and its handing over, a folder is still that of root.
+  const unclaimed = account !== undefined && folder.uid === 0;
+  return folder.isDirectory() && (folder.uid === (account?.uid ?? process.getuid?.()) || unclaimed);
+}
+
 async function loopback(dataDir: string): Promise<Reach> {
-  const passwordFile = join(dataDir, 'postgres.password');
+  const passwordFile = passwordFileOf(dataDir);
   const password = await readPassword(passwordFile);
   const port = (await runningServer(clusterFolder(dataDir)))?.port ?? (await freePort());
   return {
-    connection: { host: '127.0.0.1', port, user: USER, database: DATABASE, password },
+    connection: throughLoopback(port, password),
     settings: { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(port) },
     access: `host all ${USER} 127.0.0.1/32 scram-sha-256\n`,
     passwordFile,
