@@ -252,6 +252,19 @@ describe('a file that cannot be analysed', () => {
       'Line 3: this is not UTF-8. A file in EUC-KR is converted with `iconv -f CP949 -t UTF-8 FILE > NEW-FILE`.',
     ],
     [
+      Buffer.from('1f8b0800', 'hex'),
+      'Line 1: this is gzip: unpack it first, `gunzip -c FILE | npm run logs -- analyze -`.',
+    ],
+    [
+      '{"prompt_version":"v1"}\n',
+      'Line 1: these are JSON lines: export the log with format=csv and columns=seed.',
+    ],
+    ['[{"prompt_version":"v1"}]', 'Line 1: this is JSON: export the log with format=csv and columns=seed.'],
+    [
+      'id,prompt_version,model_asked,model_served,total_ms\n',
+      'Line 1: the header has no model, latency_ms, total_tokens. This is an export with all columns: export it with columns=seed.',
+    ],
+    [
       `${SMALL_HEADER}${'v'.repeat(257)},m,1,2\n`,
       'Line 2: prompt_version has 257 characters, at most 256 are a name.',
     ],
@@ -300,7 +313,7 @@ describe('the use of logs', () => {
     [['count', 'a.csv'], 'There is no command "count".'],
     [['analyze'], 'Name the file that is to be analysed.'],
     [['analyze', 'a.csv', 'b.csv'], 'Name one file.'],
-    [['analyze', '--all', 'a.csv'], "Unknown option '--all'"],
+    [['analyze', '--all', 'a.csv'], "Unknown option '--all'.\n\n"],
   ])('%j is wrong: %s', async (args, sentence) => {
     const { code, stdout, stderr } = await logs(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

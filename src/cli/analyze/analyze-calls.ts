@@ -63,10 +63,10 @@ class Header {
   constructor({ line, cells }: CsvRecord) {
     const missing = NEEDED.filter((name) => !cells.includes(name));
     if (missing.length > 0) {
-      throw new CsvInputError(
-        line,
-        `the header has no ${missing.join(', ')}. A call log names its columns in its first line, separated by commas.`,
-      );
+      const advice = cells.includes('model_asked')
+        ? 'This is an export with all columns: export it with columns=seed.'
+        : 'A call log names its columns in its first line, separated by commas.';
+      throw new CsvInputError(line, `the header has no ${missing.join(', ')}. ${advice}`);
     }
     const twice = NEEDED.find((name) => cells.indexOf(name) !== cells.lastIndexOf(name));
     if (twice) throw new CsvInputError(line, `the header has ${twice} twice; remove one of the two columns.`);

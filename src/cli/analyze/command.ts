@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { CsvInputError } from '../../csv/csv-input-error.js';
 import { readCsv } from '../../csv/read-csv.js';
 import { analyzeCalls } from './analyze-calls.js';
+import { refuseOtherFormats } from './other-formats.js';
 import { callTables } from './call-tables.js';
 import { type ProgressOutput, withProgress } from './progress.js';
 
@@ -44,7 +45,7 @@ export async function runLogs(args: readonly string[], terminal: Terminal): Prom
   const { file } = use;
   try {
     const bytes = withProgress(open(file, terminal), terminal.stderr);
-    terminal.stdout.write(callTables(await analyzeCalls(readCsv(bytes))));
+    terminal.stdout.write(callTables(await analyzeCalls(readCsv(refuseOtherFormats(bytes)))));
     return 0;
   } catch (error) {
     const sentence = sentenceOf(error);
@@ -71,7 +72,8 @@ function readUse(args: readonly string[]): 'help' | { readonly file: string } | 
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    return { wrong: message };
+    // Behind its first sentence Node's message has advice for other commands.
+    return { wrong: `${message.split('. ')[0] ?? message}.` };
   }
 }
 
