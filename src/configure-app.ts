@@ -18,7 +18,10 @@ import { AppLogger } from './logging/logger.js';
 /** A caller that needs longer than this to send its request is holding a connection, not asking. */
 const REQUEST_ARRIVAL_MS = 30_000;
 
-/** Builds the application as it runs and as tests run it; the caller listens. */
+/**
+ * Builds the application as it runs and as tests run it; the caller listens.
+ * @throws ConfigError where something that a setting names cannot be used
+ */
 export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.maxBodyBytes,
@@ -49,6 +52,12 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     raw: ['json'],
   });
   registerRedoc(server);
-  await app.init();
+  try {
+    await app.init();
+  } catch (error) {
+    // What had been started by then, the service's own database for instance, must not outlive a start that failed.
+    await app.close().catch(() => undefined);
+    throw error;
+  }
   return app;
 }

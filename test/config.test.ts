@@ -134,6 +134,11 @@ describe('a wrong value stops the start', () => {
       'NODE_ENV is production and API_KEYS is empty: set API_KEYS=name:scope:secret, or AUTH=off if everybody who reaches the port may ask.',
     ],
     [
+      'more connections than the own database takes',
+      { DATABASE_CONNECTIONS: '41' },
+      'DATABASE_CONNECTIONS is 41: the service’s own database takes 40 at most; set fewer, or DATABASE_URL to a server of yours.',
+    ],
+    [
       'OpenAI without a key',
       { ENGINE: 'openai', MODEL_NAME: 'gpt-x' },
       'ENGINE is openai and no key is set: set OPENAI_API_KEY.',

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
 import type { HealthDto } from '../src/health/health.dto.js';
 import { type BuiltService, emptyFolder, startBuilt } from './support/built-service.js';
 import { MODEL_REPLIES, QUESTION, startStub } from './support/service.js';
@@ -20,11 +21,12 @@ const ask = async (service: BuiltService): Promise<Response> =>
   });
 
 /** A call whose headers the service has and whose body it waits for: it runs for as long as a test wants. */
-async function beginCall(service: BuiltService): Promise<{ finish(): Promise<string> }> {
+async function beginCall(service: BuiltService, key = ''): Promise<{ finish(): Promise<string> }> {
   const socket = await connectTo(await service.url());
   const body = JSON.stringify(QUESTION);
   socket.write(
     `POST ${FEEDBACK} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+      (key && `Authorization: Bearer ${key}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\nExpect: 100-continue\r\n\r\n`,
   );
   await once(socket, 'data');
@@ -127,6 +129,21 @@ describe('a start that cannot be', () => {
     other.close();
   });
 
+  it('leaves no database of its own running behind it', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const folder = emptyFolder();
+    const service = startBuilt({ APP_PORT: String(port), DATABASE_URL: '', DATA_DIR: folder });
+
+    expect(await service.exit).toEqual({ code: 1, signal: null });
+
+    expect(service.lines.join('\n')).toContain('database is up');
+    expect(existsSync(join(folder, 'postgres', 'PG_VERSION'))).toBe(true);
+    expect(existsSync(join(folder, 'postgres', 'postmaster.pid'))).toBe(false);
+    other.close();
+  });
+
   it('ends with one sentence when the address is not of this machine', async () => {
     await expectRefusal(
       startBuilt({ APP_HOST: '203.0.113.1' }),
@@ -177,9 +194,9 @@ describe('the stop', () => {
     expect(await service.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('says in /health that it stops, and is no longer ready', async () => {
-    const service = startBuilt();
-    const call = await beginCall(service);
+  it('says in /health that it stops, and is no longer ready, to anybody', async () => {
+    const service = startBuilt({ API_KEYS: 'app:inference:SECRET-VALUE' });
+    const call = await beginCall(service, 'SECRET-VALUE');
     service.child.kill('SIGTERM');
     await service.line(/stopping once/);
 
@@ -219,6 +236,30 @@ describe('the stop', () => {
     expect(await service.exit).toEqual({ code: 0, signal: null });
     await stub.waitFor(() => stub.running === 0 && stub.openSockets === 0);
     expect(service.lines.join('\n')).toContain('running calls are cut running=1');
+  });
+
+  it('has a call that it cut in the log, with its end', async () => {
+    const stub = await startStub();
+    stub.script({ kind: 'stall', after: 'half' });
+    const service = startBuilt({ ENGINE: 'stub', ENGINE_URLS: stub.url, SHUTDOWN_TIMEOUT: '0.2' });
+    const response = await fetch(`${await service.url()}/api/chat/completions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }], stream: true }),
+    });
+    const cut = expect(response.text()).rejects.toThrow();
+
+    service.child.kill('SIGTERM');
+    await service.exit;
+
+    await cut;
+    const database = new Client({ connectionString: process.env.TEST_DATABASE_URL });
+    await database.connect();
+    const { rows } = await database.query('select outcome, left_because from calls where id = $1', [
+      response.headers.get('x-call-id'),
+    ]);
+    await database.end();
+    expect(rows).toEqual([{ outcome: 'cancelled', left_because: expect.any(String) }]);
   });
 
   it('is not held up by idle connections', async () => {

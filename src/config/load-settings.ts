@@ -53,6 +53,9 @@ function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** Of the 50 connections that the service's own server takes, some are for its session, for commands and for a person. */
+const MOST_OWN_CONNECTIONS = 40;
+
 /** What only shows when settings are seen together. Nothing here is a silent fallback. */
 function checkTogether(settings: Settings): void {
   const production = settings.nodeEnv === 'production';
@@ -64,6 +67,11 @@ function checkTogether(settings: Settings): void {
   if (production && !settings.apiKeys && settings.auth === 'on') {
     throw new ConfigError(
       'NODE_ENV is production and API_KEYS is empty: set API_KEYS=name:scope:secret, or AUTH=off if everybody who reaches the port may ask.',
+    );
+  }
+  if (settings.databaseUrl === undefined && settings.databaseConnections > MOST_OWN_CONNECTIONS) {
+    throw new ConfigError(
+      `DATABASE_CONNECTIONS is ${settings.databaseConnections}: the service’s own database takes ${MOST_OWN_CONNECTIONS} at most; set fewer, or DATABASE_URL to a server of yours.`,
     );
   }
   if (settings.engineKind === 'openai') {

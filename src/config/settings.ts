@@ -256,7 +256,11 @@ export class Settings {
   })
   dataDir = './data';
 
-  @FromEnv({ section: STORE, about: 'Connections to the database at the most.', read: integer(2, 1000) })
+  @FromEnv({
+    section: STORE,
+    about: 'Connections to the database at the most; to the service’s own one 40.',
+    read: integer(2, 1000),
+  })
   databaseConnections = 10;
 
   @FromEnv({

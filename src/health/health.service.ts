@@ -42,7 +42,8 @@ export class HealthService {
   }
 
   ready(context: RequestContext): ReadyDto {
-    const problem = this.draining.active ? 'The service was told to stop.' : this.engine.notReadyBecause();
+    if (this.draining.active) return { status: 'not_ready', reason: 'The service was told to stop.' };
+    const problem = this.engine.notReadyBecause();
     if (problem !== undefined) return { status: 'not_ready', reason: this.#shown(problem, context) };
     return this.calls.refusesCalls
       ? { status: 'not_ready', reason: 'Calls cannot be logged, and LOG_REQUIRED is set.' }
