@@ -221,6 +221,8 @@ describe('an address that is none', () => {
     `mysql://user:${PASSWORD}@localhost/llm_service`,
     `postgresql://user:${PASSWORD}@localhost`,
     `postgresql://user:${PASSWORD}@localhost:port/llm_service`,
+    `postgresql://user:${PASSWORD}@localhost/llm_service?sslmod=require`,
+    `postgresql://user:${PASSWORD}@localhost/llm_service?sslmode=on`,
   ])('%s is refused without its password', (value) => {
     const load = (): unknown => loadSettings({ DATABASE_URL: value }, undefined);
 

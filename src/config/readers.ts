@@ -94,12 +94,32 @@ function baseUrl(value: string): string {
   return (url.origin + url.pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
+/** What the driver reads of an address behind its question mark; anything else it would pass over in silence. */
+const DATABASE_PARAMETERS = [
+  ...['host', 'port', 'user', 'password', 'application_name', 'client_encoding', 'options'],
+  ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'],
+];
+
+const SSL_MODES = ['disable', 'no-verify', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
 /** Address of a PostgreSQL database, as psql takes it. */
 export const databaseUrl: Reader<string> = (value) => {
   // The host may be missing, as in postgresql:///database?host=/run/postgresql: that is no URL for URL.parse.
   const withHost = value.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)(?=\/)/, '$1localhost');
   if (!/^postgres(ql)?:\/\/[^/?#]*\/[^/?#]+/.test(value) || !URL.canParse(withHost)) {
     throw new NotAllowed('an address like postgresql://user:password@host:5432/database');
+  }
+  // A typing error in sslmode would be a connection without TLS.
+  const { searchParams } = new URL(withHost);
+  const unknown = [...searchParams.keys()].find((name) => !DATABASE_PARAMETERS.includes(name));
+  if (unknown !== undefined) {
+    throw new NotAllowed(
+      `an address without the parameter ${unknown}; there are ${DATABASE_PARAMETERS.join(', ')}`,
+    );
+  }
+  const sslMode = searchParams.get('sslmode');
+  if (sslMode !== null && !SSL_MODES.includes(sslMode)) {
+    throw new NotAllowed(`an address whose sslmode is one of ${SSL_MODES.join(', ')}`);
   }
   return value;
 };
