@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { openOwnSpool, type OwnSpool } from '../src/calls/own-spool.js';
+import { OwnSpool } from '../src/calls/own-spool.js';
 import { Settings } from '../src/config/settings.js';
 import { Spool } from '../src/database/spool/spool.js';
 
@@ -30,9 +30,9 @@ const NEIGHBOUR = `
     resolve: (name, context, next) =>
       next(name.startsWith('.') && context.parentURL?.endsWith('.ts') ? name.replace(/\\.js$/, '.ts') : name, context),
   });
-  const { openOwnSpool } = await import(${JSON.stringify(new URL('../src/calls/own-spool.ts', import.meta.url).href)});
+  const { OwnSpool } = await import(${JSON.stringify(new URL('../src/calls/own-spool.ts', import.meta.url).href)});
   process.once('message', async ({ settings, instance }) => {
-    const { spool } = await openOwnSpool(settings, instance);
+    const spool = await OwnSpool.open(settings, instance);
     const taken = [];
     await spool.drain(10, async (records) => void taken.push(...records));
     process.send(taken);
@@ -67,7 +67,7 @@ function settings(): Settings {
 
 /** Opens a service's spool; it is left with the test. */
 async function open(instance = randomUUID()): Promise<OwnSpool> {
-  const own = await openOwnSpool(settings(), instance);
+  const own = await OwnSpool.open(settings(), instance);
   opened.push(own);
   return own;
 }
@@ -75,7 +75,7 @@ async function open(instance = randomUUID()): Promise<OwnSpool> {
 /** Where processes of this test run, as it is written in front of their numbers. */
 async function here(): Promise<string> {
   const instance = randomUUID();
-  const own = await openOwnSpool(settings(), instance);
+  const own = await OwnSpool.open(settings(), instance);
   const [name = ''] = readdirSync(parent);
   await own.release();
   rmSync(join(parent, name), { recursive: true });
@@ -99,7 +99,7 @@ async function neighbour(name: string, secondsAgo: number, ...records: string[])
   return folder;
 }
 
-async function drained({ spool }: OwnSpool): Promise<string[]> {
+async function drained(spool: OwnSpool): Promise<string[]> {
   const all: string[] = [];
   await spool.drain(10, (records) => {
     all.push(...records);
@@ -142,7 +142,7 @@ describe('a folder that is left alone', () => {
 
   it('is that of another service in this process', async () => {
     const first = await open();
-    await first.spool.append('a');
+    await first.append('a');
 
     expect(await drained(await open())).toEqual([]);
     expect(await drained(first)).toEqual(['a']);
@@ -166,7 +166,7 @@ describe('a folder that is taken over', () => {
 
     const own = await open();
 
-    expect(own.spool.records).toBe(2);
+    expect(own.records).toBe(2);
     expect(await drained(own)).toEqual(['a', 'b']);
     expect(() => statSync(folder)).toThrow('ENOENT');
   });
@@ -192,8 +192,8 @@ describe('a folder that is taken over', () => {
   });
 
   it('is one that was left in order, wherever its service ran, at once', async () => {
-    const left = await openOwnSpool(settings(), randomUUID());
-    await left.spool.append('a');
+    const left = await OwnSpool.open(settings(), randomUUID());
+    await left.append('a');
     await left.release();
     const [name = ''] = readdirSync(parent);
     renameSync(join(parent, name), join(parent, `elsewhere~4026531836~1~${randomUUID()}`));
@@ -203,7 +203,7 @@ describe('a folder that is taken over', () => {
 
   it('is looked for with each drain, too', async () => {
     const own = await open();
-    await own.spool.append('a');
+    await own.append('a');
     const folder = await neighbour(`elsewhere~4026531836~1~${randomUUID()}`, SILENT, 'b');
 
     expect(await drained(own)).toEqual(['a', 'b']);
@@ -216,17 +216,17 @@ describe('a folder that is taken over', () => {
     const own = await open();
     await neighbour(`elsewhere~4026531836~1~${randomUUID()}`, SILENT, 'a');
 
-    await expect(own.spool.drain(10, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
+    await expect(own.drain(10, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
 
     expect(await drained(own)).toEqual(['a']);
   });
 
   it('keeps what is not handed over when the spool is left for the next service', async () => {
-    const own = await openOwnSpool(settings(), randomUUID());
+    const own = await OwnSpool.open(settings(), randomUUID());
     await neighbour(`elsewhere~4026531836~1~${randomUUID()}`, SILENT, 'a', 'b');
     let released: Promise<void> | undefined;
 
-    const count = await own.spool.drain(1, () => {
+    const count = await own.drain(1, () => {
       released = own.release();
       return Promise.resolve();
     });
@@ -291,7 +291,7 @@ describe('a service that lives', () => {
     jest.advanceTimersByTime(30_000);
     while (!statSync(folder, { throwIfNoEntry: false })) await delay(5);
 
-    await own.spool.append('a');
+    await own.append('a');
     expect(await drained(own)).toEqual(['a']);
   });
 

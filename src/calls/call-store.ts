@@ -9,7 +9,7 @@ import { callRow, type CallRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
 import { GroupCommit } from './group-commit.js';
 import { Instance } from './instance.js';
-import { openOwnSpool, type OwnSpool } from './own-spool.js';
+import { OwnSpool } from './own-spool.js';
 import { RunningCalls } from './running-calls.js';
 
 /** Rows of one commit at the most; 500 make the most of a commit, more only make it longer. */
@@ -76,7 +76,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    this.#own = await openOwnSpool(this.settings, this.instance.id);
+    this.#own = await OwnSpool.open(this.settings, this.instance.id);
     this.#tellBroken();
     this.database.whenUp(() => {
       this.#startDraining();
@@ -96,7 +96,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
   }
 
   get state(): CallStoreState {
-    return { waiting: this.#own?.spool.records ?? 0, dropped: this.#dropped };
+    return { waiting: this.#own?.records ?? 0, dropped: this.#dropped };
   }
 
   /** Whether new calls are refused because they could not be logged. Now and then one is let in, to see. */
@@ -166,7 +166,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
     await Promise.all(
       rows.map(async (row) => {
         try {
-          await this.#own?.spool.append(JSON.stringify(inWords(row)));
+          await this.#own?.append(JSON.stringify(inWords(row)));
         } catch (error) {
           reasons.push(error);
           refused.set(row, logFull());
@@ -202,7 +202,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
       });
     };
     try {
-      const taken = await this.#own?.spool.drain(DRAINED_ROWS, take);
+      const taken = await this.#own?.drain(DRAINED_ROWS, take);
       this.#fullUntil = 0;
       if (taken) this.#logger.log({ message: 'calls that waited on disk are in the database', calls: taken });
     } catch (error) {
@@ -217,7 +217,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
   }
 
   #tellBroken(): void {
-    const broken = this.#own?.spool.broken ?? 0;
+    const broken = this.#own?.broken ?? 0;
     const calls = broken - this.#broken;
     if (calls === 0) return;
     this.#broken = broken;
