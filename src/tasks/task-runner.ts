@@ -265,12 +265,21 @@ export class TaskRunner {
     return this.store.write(record);
   }
 
+  /**
+   * Nobody waits for it: the row that ends the call goes the same way, and says how that went. The engine is asked first,
+   * so that it does not cost the first token's time.
+   */
+  #keepBeginning(record: CallRecord): void {
+    setImmediate(() => {
+      if (record.outcome === undefined) this.#keep(record).catch(() => undefined);
+    });
+  }
+
   /** Tells of a call's beginning and end, and of how it ended. */
   async #record<R>(call: Call, run: (call: Call) => Promise<R>): Promise<R> {
     const { record } = call;
     this.events.emit('start', record);
-    // Nobody waits for it: the row that ends the call goes the same way behind it, and says how that went.
-    if (call.streams) this.#keep(record).catch(() => undefined);
+    if (call.streams) this.#keepBeginning(record);
     try {
       const result = await run(call);
       record.outcome = 'ok';
