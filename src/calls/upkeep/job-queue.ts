@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import { DatabaseError, type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { type ConstructorOptions, type Db, PgBoss, type Queue, type WorkOptions } from 'pg-boss';
+import { isConnectionLost } from '../../database/connection.js';
 import type { DatabaseService } from '../../database/database.service.js';
 
 /** The number under which replicas take turns at setting up; any fixed one does. */
@@ -71,14 +72,4 @@ function query(pool: Pool, text: string, values: unknown[] = []): ReturnType<Db[
   // The driver knows the limit; its types do not. Several statements at once go without values only.
   const limited = { text, query_timeout: QUERY_WITHIN_MS, ...(values.length > 0 && { values }) };
   return pool.query(limited);
-}
-
-/**
- * Whether the database is away, by PostgreSQL's codes for connections (class 08) and for a server that stops (57P),
- * by the system's, or by the driver's words. A pool whose connections are all busy says nothing of the database.
- */
-export function isConnectionLost(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
-  const { code = '', message = '' } = error as { code?: string; message?: string };
-  return /^E(?!RR_)/.test(code) || /^Connection terminated|^Query read timeout/.test(message);
 }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CsvInputError } from '../../csv/csv-input-error.js';
 import { readCsv } from '../../csv/read-csv.js';
+import { wrongUse } from '../wrong-use.js';
 import { analyzeCalls } from './analyze-calls.js';
 import { refuseOtherFormats } from './other-formats.js';
 import { callTables } from './call-tables.js';
@@ -70,10 +71,7 @@ function readUse(args: readonly string[]): 'help' | { readonly file: string } | 
     if (more.length > 0) return { wrong: 'Name one file.' };
     return { file };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    // Behind its first sentence Node's message has advice for other commands.
-    return { wrong: `${message.split('. ')[0] ?? message}.` };
+    return wrongUse(error);
   }
 }
 

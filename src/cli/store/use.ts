@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wrongUse } from '../wrong-use.js';
 
 /** What is to be done, as it was typed. */
 export type Use =
@@ -34,10 +35,7 @@ export function readUse(args: readonly string[]): 'help' | Use | { readonly wron
     });
     return values.help ? 'help' : useOf(positionals, values);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    // Behind its first sentence Node's message has advice for other commands.
-    return { wrong: `${message.split('. ')[0] ?? message}.` };
+    return wrongUse(error);
   }
 }
 
