@@ -7,7 +7,7 @@ COPY package.json package-lock.json .npmrc ./
 # Without install scripts, because nothing here needs one: that of the package `node` would fetch
 # a second Node, 189 MB, next to the one of the base.
 RUN npm ci --ignore-scripts
-COPY .swcrc nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY .swcrc nest-cli.json tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY scripts scripts
 COPY src src
 RUN npm run build

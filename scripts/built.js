@@ -14,6 +14,7 @@ const SOURCES = [
   '.swcrc',
   'tsconfig.json',
   'tsconfig.build.json',
+  'tsconfig.client.json',
 ];
 
 /** Written by the build itself. */
