@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { sql } from 'kysely';
 import { Client, Pool } from 'pg';
 import { CallEvents } from '../src/calls/call-events.js';
-import type { CallRecord } from '../src/calls/call-record.js';
+import { CallRecord } from '../src/calls/call-record.js';
 import { callRow, type CallRow } from '../src/calls/call-row.js';
 import { CallStore } from '../src/calls/call-store.js';
 import { writeCalls } from '../src/calls/call-writer.js';
@@ -533,9 +533,9 @@ describe('a row', () => {
 
   /** The row of a call as it was, under a new id, with another outcome. */
   function as(record: CallRecord, outcome: CallRow['outcome'], callId: string, facts: object = {}): CallRow {
-    const row = callRow(record, randomUUID(), true);
+    const { request, reply, tries, ...row } = callRow(record, randomUUID(), true);
     const text = JSON.stringify({ ...(JSON.parse(row.facts) as object), ...facts, id: callId, outcome });
-    return { ...row, id: callId, outcome, facts: text };
+    return { id: callId, outcome, facts: text, request, reply, tries };
   }
 
   async function aRecord(): Promise<CallRecord> {
@@ -600,6 +600,49 @@ describe('a row', () => {
     expect(app.get(CallStore).state.dropped).toBe(1);
     expect(await rowsOf(refused)).toEqual([]);
     expect(await rowsOf(taken)).toMatchObject([{ outcome: 'ok' }]);
+  });
+});
+
+/** The record of another call that went as this one. */
+function anotherCall(record: CallRecord, reply: string): CallRecord {
+  return Object.assign(Object.create(CallRecord.prototype) as CallRecord, record, {
+    facts: { ...record.facts, callId: randomUUIDv7() },
+    content: { ...record.content, reply },
+  });
+}
+
+describe('many rows at once', () => {
+  it('are all in the log though the database refuses the JSON of one, which is kept as text', async () => {
+    const service = await startService();
+    const ended = once(service.app.get(CallEvents), 'end');
+    await service.post(CHAT.path, CHAT.body);
+    const [record] = (await ended) as [CallRecord];
+    const refused = anotherCall(record, '{');
+    const others = Array.from({ length: 40 }, (_, n) => anotherCall(record, `{"n":${n}}`));
+    const store = service.app.get(CallStore);
+
+    await Promise.all([refused, ...others].map((call) => store.write(call)));
+
+    expect(await rowsOf(refused.facts.callId)).toMatchObject([{ outcome: 'ok', reply: '"{"' }]);
+    for (const { facts, content } of others) {
+      expect(await rowsOf(facts.callId)).toMatchObject([{ outcome: 'ok', reply: content.reply }]);
+    }
+    expect(store.state).toEqual({ waiting: 0, dropped: 0 });
+  });
+
+  it('are all in the log when the database is back, once each', async () => {
+    const { service, proxy, store } = await startBehindProxy({ databaseTimeout: 0.2 });
+    const ended = once(service.app.get(CallEvents), 'end');
+    await service.post(CHAT.path, CHAT.body);
+    const [record] = (await ended) as [CallRecord];
+    const calls = Array.from({ length: 40 }, (_, n) => anotherCall(record, `{"n":${n}}`));
+
+    await whileFrozen(proxy, () => Promise.all(calls.map((call) => store.write(call))));
+
+    await eventually(() => store.state.waiting === 0 || undefined);
+    for (const { facts, content } of calls) {
+      expect(await rowsOf(facts.callId)).toMatchObject([{ outcome: 'ok', reply: content.reply }]);
+    }
   });
 });
 

@@ -11,7 +11,9 @@ import { listPartitions } from '../src/calls/upkeep/partitions.js';
 import { deleteOldCalls, dropOldDays } from '../src/calls/upkeep/retention.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { migrate } from '../src/database/migrate.js';
-import type { StoredOutcome, Tables } from '../src/database/tables.js';
+import { up as makeCalls } from '../src/database/migrations/0001-calls.js';
+import { up as keepThirdOfAPage } from '../src/database/migrations/0002-third-of-a-page.js';
+import { ROW_TARGET_BYTES, type StoredOutcome, type Tables } from '../src/database/tables.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
 import { startService, type TestService } from './support/service.js';
 
@@ -129,6 +131,29 @@ describe('days of the call log', () => {
   });
 });
 
+/** Up to which size rows are kept as they are, in the tables of the log. */
+async function sizesKept(): Promise<unknown[]> {
+  const { rows } = await sql<{ size: string | null }>`
+    select distinct reloptions[1] as size from pg_partition_tree('calls') join pg_class on oid = relid
+    where isleaf`.execute(db);
+  return rows.map(({ size }) => size);
+}
+
+describe('a log whose days were made before rows were kept up to a third of a page', () => {
+  it('keeps them so from then on', async () => {
+    await makeCalls(db as Kysely<unknown>);
+    await sql`
+      create table calls_20260301 partition of calls
+      for values from ('019ca000-0000-0000-0000-000000000000') to ('019cb000-0000-0000-0000-000000000000')`.execute(
+      db,
+    );
+
+    await keepThirdOfAPage(db as Kysely<unknown>);
+
+    expect(await sizesKept()).toEqual(['toast_tuple_target=2712']);
+  });
+});
+
 describe('making days', () => {
   beforeEach(() => migrate(db));
 
@@ -178,6 +203,12 @@ describe('making days', () => {
       return { ...row, indexes: row?.indexes.map((one) => one.replace(/ ON .*?USING/, '')).sort() };
     };
     expect(await shape('calls_20260301')).toEqual(await shape('calls_other'));
+  });
+
+  it('keeps the texts of a row as they are up to a third of a page, in every table', async () => {
+    await makeDays(db, NOW);
+
+    expect(await sizesKept()).toEqual([`toast_tuple_target=${ROW_TARGET_BYTES}`]);
   });
 
   it('moves calls out of calls_other that came before their day was made', async () => {

@@ -1,5 +1,6 @@
 import type { TryReport } from '../engine/try-report.js';
 import type { CallRecord } from './call-record.js';
+import { type RowOf, storableText } from '../database/binary-rows.js';
 import type { JsonText } from '../database/json-array.js';
 import type { CallsTable, StoredOutcome } from '../database/tables.js';
 
@@ -43,13 +44,19 @@ export const FACT_COLUMNS = {
   answer: 'text',
 } as const satisfies Record<Exclude<keyof CallsTable, 'request' | 'reply' | 'tries'>, string>;
 
-type Facts = Partial<Record<keyof typeof FACT_COLUMNS, unknown>>;
+type Facts = RowOf<typeof FACT_COLUMNS>;
 
-/** One row of the call log on its way: JSON texts, as they are sent and as they wait on disk. */
+/** The facts of a row, with those that every row has. */
+type RowFacts = Facts & Pick<CallRow, 'id' | 'outcome'>;
+
+/** One row of the call log on its way: JSON texts, as they wait on disk. */
 export interface CallRow {
   readonly id: string;
   readonly outcome: StoredOutcome;
+  /** What `FACT_COLUMNS` names. */
   readonly facts: string;
+  /** The same as values, where nothing was written of this call before, as far as its service knows. */
+  readonly firstFacts?: Facts;
   readonly request: JsonText | null;
   readonly reply: JsonText | null;
   readonly tries: JsonText | null;
@@ -63,7 +70,7 @@ export function callRow(call: CallRecord, instanceId: string, withContent: boole
   const { facts, context, labels, plan, usage, outcome = 'running', tries, content } = call;
   // While it runs these are no durations yet, and of a service that is killed they would stay.
   const { queue, engine, total } = outcome === 'running' ? {} : facts.timing;
-  const row: Facts = {
+  const row: RowFacts = {
     id: facts.callId,
     started_at: startOf(facts.callId),
     ended_at: outcome === 'running' ? null : new Date(),
@@ -100,13 +107,33 @@ export function callRow(call: CallRecord, instanceId: string, withContent: boole
     total_ms: hundredths(total),
     ...(withContent && { question: content.question, answer: content.answer }),
   };
-  return {
-    id: facts.callId,
-    outcome,
-    facts: storable(row),
+  const texts = {
     request: withContent ? (tries[0]?.request ?? null) : null,
     reply: withContent ? (content.reply ?? null) : null,
     tries: tries.length === 0 ? null : triesOf(call, withContent),
+  };
+  // A stream's row was there before, from its start on.
+  return rowOf(row, texts, outcome === 'running' || !call.streams);
+}
+
+/**
+ * Makes the row of facts that are values; they become text where they are asked for as such.
+ * @param isFirst whether nothing was written of this call before
+ */
+export function rowOf(
+  facts: RowFacts,
+  texts: Pick<CallRow, 'request' | 'reply' | 'tries'>,
+  isFirst: boolean,
+): CallRow {
+  const { id, outcome } = facts;
+  return {
+    id,
+    outcome,
+    get facts() {
+      return storable(facts);
+    },
+    ...(isFirst && { firstFacts: facts }),
+    ...texts,
   };
 }
 
@@ -156,11 +183,11 @@ function storableCount(tokens: number): number {
   return Math.min(tokens, 2_147_483_647);
 }
 
-/** PostgreSQL's texts have neither NUL nor halves of surrogate pairs; they become U+FFFD, and stay what they are in the JSON columns. */
+/** The facts as JSON; what PostgreSQL's texts cannot hold stays what it is in the JSON columns alone. */
 function storable(row: Facts): string {
   const text = JSON.stringify(row);
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
   return JSON.stringify(row, (_, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value,
+    typeof value === 'string' ? storableText(value) : value,
   );
 }

@@ -7,20 +7,11 @@ import { SpoolFull } from '../database/spool/spool-full.js';
 import type { CallRecord } from './call-record.js';
 import { callRow, type CallRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
+import { COMMIT_BOUNDS } from './commit-bounds.js';
 import { GroupCommit } from './group-commit.js';
 import { Instance } from './instance.js';
 import { OwnSpool } from './own-spool.js';
 import { RunningCalls } from './running-calls.js';
-
-/** Rows of one commit at the most; 500 make the most of a commit, more only make it longer. */
-const MOST_ROWS = 500;
-
-/** Commits at once, and the rows that must wait for a second one. */
-const WRITERS = 2;
-const SECOND_WRITER_AT = 100;
-
-/** Characters of one commit beyond which it gets no further row. */
-const MOST_CHARACTERS = 8_388_608;
 
 /** Milliseconds for taking over rows from disk, for which nobody waits. */
 const DRAIN_TIMEOUT_MS = 30_000;
@@ -52,10 +43,7 @@ export interface CallStoreState {
 @Injectable()
 export class CallStore implements OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger('CallStore');
-  readonly #commits = new GroupCommit<CallRow>(
-    { writers: WRITERS, joinAt: SECOND_WRITER_AT, items: MOST_ROWS, weight: MOST_CHARACTERS, weigh: sizeOf },
-    (rows) => this.#keep(rows),
-  );
+  readonly #commits = new GroupCommit<CallRow>(COMMIT_BOUNDS, (rows) => this.#keep(rows));
   readonly #timeoutMs: number;
   #own: OwnSpool | undefined;
   #dropped = 0;
@@ -229,14 +217,12 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function sizeOf({ facts, request, reply, tries }: CallRow): number {
-  return facts.length + (request?.length ?? 0) + (reply?.length ?? 0) + (tries?.length ?? 0);
-}
-
-/** A row as it waits on disk. */
-function inWords({ request, reply, tries, ...row }: CallRow): CallRow {
+/** A row as it waits on disk: whether it is new is not known there. */
+function inWords({ id, outcome, facts, request, reply, tries }: CallRow): CallRow {
   return {
-    ...row,
+    id,
+    outcome,
+    facts,
     request: request?.toString() ?? null,
     reply: reply?.toString() ?? null,
     tries: tries?.toString() ?? null,
@@ -244,10 +230,10 @@ function inWords({ request, reply, tries, ...row }: CallRow): CallRow {
 }
 
 /** JSON that the database does not read is kept as the text that it is: nested too deep, for instance. */
-function asText({ request, reply, tries, ...row }: CallRow): CallRow {
+function asText({ id, outcome, facts, request, reply, tries }: CallRow): CallRow {
   const quoted = (text: CallRow['request']): string | null =>
     text === null ? null : JSON.stringify(text.toString());
-  return { ...row, request: quoted(request), reply: quoted(reply), tries: quoted(tries) };
+  return { id, outcome, facts, request: quoted(request), reply: quoted(reply), tries: quoted(tries) };
 }
 
 /** Whether the database refused what the rows hold: SQLSTATE classes 22, data, 23, constraints, and 54, limits. */

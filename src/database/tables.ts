@@ -3,6 +3,13 @@ import type { ColumnType, Generated } from 'kysely';
 /** A point in time; read as a date, written as one or as ISO 8601. */
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
+/**
+ * Bytes of a call's row up to which its texts stay in it as they are: three such rows fill a page of 8 KiB. Of a larger one
+ * the largest are compressed and, where that is not enough, put elsewhere. By itself PostgreSQL does so from a quarter of a
+ * page on, which for the row of a short call takes it as long as all the rest of writing it.
+ */
+export const ROW_TARGET_BYTES = 2712;
+
 /** How a call stands. Only `running` and `interrupted` may still change. */
 export type StoredOutcome = 'running' | 'ok' | 'failed' | 'cancelled' | 'interrupted';
 

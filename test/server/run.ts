@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { OwnPostgres, postgresPrograms } from '../kill/postgres.ts';
 
 /** Suites that read or write the store. */
-const SUITES = 'test/(call-log|call-store|csv-log|database|readme|small-chat|store|upkeep)';
+const SUITES = 'test/(call-log|call-store|call-writer|csv-log|database|readme|small-chat|store|upkeep)';
 
 if (postgresPrograms() === undefined) {
   console.log('Skipped: no PostgreSQL is found. On Debian: apt-get install postgresql.');

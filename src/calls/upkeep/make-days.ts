@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../../database/tables.js';
+import { ROW_TARGET_BYTES, type Tables } from '../../database/tables.js';
 import { daysToMake, partitionBounds, partitionName } from './days.js';
 import { changeTables } from './locks.js';
 import { listPartitions } from './partitions.js';
@@ -59,7 +59,9 @@ async function makeDay(db: Kysely<Tables>, day: Date): Promise<'made' | 'there'>
   await sql`select pg_advisory_xact_lock(${LOCK})`.execute(db);
   const { rows } = await sql`select where to_regclass(${name}) is not null`.execute(db);
   if (rows.length > 0) return 'there';
-  await sql`create table ${table} (like calls including all)`.execute(db);
+  await sql`
+    create table ${table} (like calls including all)
+    with (toast_tuple_target = ${sql.lit(ROW_TARGET_BYTES)})`.execute(db);
   await sql`lock table only calls in share row exclusive mode`.execute(db);
   await sql`
     with moved as (delete from calls_other where id >= ${from} and id < ${to} returning *)
