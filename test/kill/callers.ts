@@ -58,7 +58,7 @@ const WAYS: readonly [Way, ...Way[]] = [
 ];
 
 /** Milliseconds after which somebody who was refused or cut asks again. */
-const AGAIN_AFTER_MS = 100;
+const AGAIN_AFTER_MS = 300;
 
 /** Milliseconds after which a caller gives a call up: far longer than one takes with a database that is frozen. */
 const PATIENCE_MS = 20_000;

@@ -7,8 +7,8 @@ import { compare } from './compare.ts';
 import { Random } from './random.ts';
 import { Stage } from './stage.ts';
 
-/** Callers at the same time. */
-const CALLERS = 16;
+/** Callers at the same time: as many that rows are copied when they had to wait for a while. */
+const CALLERS = 128;
 
 /** Milliseconds after which a run is stuck, and the rest of them per round. */
 const STUCK_AFTER_MS = 120_000;
@@ -17,9 +17,13 @@ const STUCK_PER_ROUND_MS = 12_000;
 /** Milliseconds that rows may take from disk to the database once all is well. */
 const DRAINED_WITHIN_MS = 60_000;
 
-/** What happens to the database in a round; nothing in some of them. */
-const FAULTS = ['none', 'none', 'killed', 'stopped at once', 'frozen'] as const;
+/** What happens to the database in a round; nothing in some of them. A stall is over before the service gives up on it. */
+const FAULTS = ['none', 'stalled', 'killed', 'stopped at once', 'frozen'] as const;
 type FaultKind = (typeof FAULTS)[number];
+
+/** How often a database stalls in its round, and milliseconds between. */
+const STALLS = 5;
+const STALL_MS = 250;
 
 const { values } = parseArgs({
   options: {
@@ -78,11 +82,21 @@ async function breakDatabase(fault: FaultKind): Promise<void> {
   await delay(random.between(0, 1800));
   if (fault === 'killed') await database.kill();
   else if (fault === 'stopped at once') await database.stopAtOnce();
+  else if (fault === 'stalled') return stall();
   else if (fault === 'frozen') database.freeze();
   else return;
   await delay(fault === 'frozen' ? random.between(1000, 3000) : random.between(0, 2000));
   if (fault === 'frozen') database.thaw();
   else await database.up();
+}
+
+async function stall(): Promise<void> {
+  for (let times = 0; times < STALLS; times++) {
+    stage.database.freeze();
+    await delay(STALL_MS);
+    stage.database.thaw();
+    await delay(STALL_MS);
+  }
 }
 
 /** Waits until nothing waits on disk and nothing more arrives. */
