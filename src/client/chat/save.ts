@@ -1,0 +1,53 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Conversation, Exchange } from './conversation.js';
+import { markdownQuotation, minuteOf, plain, stampOf } from '../markdown.js';
+import { createFile } from '../new-file.js';
+import type { Text } from '../text.js';
+
+const YOU: Text = { en: 'You', ko: '나' };
+const MODEL: Text = { en: 'Model', ko: '모델' };
+const STOPPED: Text = { en: '(stopped)', ko: '(중단됨)' };
+
+/**
+ * Saves a conversation: as JSON, which `generate --prompt-file` takes, where the name says so; else as Markdown.
+ * @returns the file's name
+ * @throws ClientFault the file is there already, or cannot be
+ */
+export function saveConversation(
+  conversation: Conversation,
+  path: string,
+  text: (text: Text) => string,
+): string {
+  const now = new Date();
+  const file = inHome(path || `chat-${stampOf(now)}.md`);
+  createFile(file, file.endsWith('.json') ? asJson(conversation) : asMarkdown(conversation, now, text));
+  return file;
+}
+
+function asJson({ messages, settings }: Conversation): string {
+  return `${JSON.stringify([{ messages, ...settings.sampling }], undefined, 2)}\n`;
+}
+
+function asMarkdown({ settings, exchanges }: Conversation, now: Date, text: (text: Text) => string): string {
+  const parts = [
+    `# Chat, ${minuteOf(now)}`,
+    ...(settings.system ? ['## System', markdownQuotation(settings.system)] : []),
+    ...exchanges.flatMap((exchange) => section(exchange, text)),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function section({ user, assistant, model, isStopped }: Exchange, text: (text: Text) => string): string[] {
+  return [
+    `## ${text(YOU)}`,
+    markdownQuotation(user),
+    `## ${model === null ? text(MODEL) : plain(model)}`,
+    markdownQuotation(assistant),
+    ...(isStopped ? [text(STOPPED)] : []),
+  ];
+}
+
+function inHome(path: string): string {
+  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+}
