@@ -2,14 +2,16 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { analyzeCalls } from '../src/cli/analyze/analyze-calls.js';
-import { type ExitCode, runLogs } from '../src/cli/analyze/command.js';
-import { withProgress } from '../src/cli/analyze/progress.js';
+import { analyzeCalls } from '../src/client/logs/analyze/analyze-calls.js';
+import { withProgress } from '../src/client/logs/analyze/progress.js';
+import { type Loudness, Terminal } from '../src/client/terminal/terminal.js';
 import { CALL_COLUMNS, type CsvRow } from '../src/csv/call-row.js';
 import { readCsv } from '../src/csv/read-csv.js';
 import { csvHeader, csvLine } from '../src/csv/write-csv.js';
+import { type ClientRun, runClientHere } from './support/client.js';
 
 const run = promisify(execFile);
 
@@ -20,31 +22,21 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-interface Result {
-  readonly code: ExitCode;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 async function* bytesOf(input: string | Buffer): AsyncGenerator<Buffer> {
   await Promise.resolve();
   yield Buffer.from(input);
 }
 
-/** Runs the command with these arguments and this standard input. */
-async function logs(args: readonly string[], stdin: string | Buffer = ''): Promise<Result> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runLogs(args, {
-    stdin: bytesOf(stdin),
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
-  return { code, stdout, stderr };
+/** Runs the client's `logs` with these arguments and this standard input. */
+function logs(args: readonly string[], stdin?: string | Buffer): Promise<ClientRun> {
+  return runClientHere(
+    ['logs', ...args],
+    stdin === undefined ? {} : { stdin: Readable.from(bytesOf(stdin)) },
+  );
 }
 
 /** Analyses a file with this content. */
-function analyze(content: string | Buffer): Promise<Result> {
+function analyze(content: string | Buffer): Promise<ClientRun> {
   writeFileSync(path, content);
   return logs(['analyze', path]);
 }
@@ -52,7 +44,7 @@ function analyze(content: string | Buffer): Promise<Result> {
 /** The sentence with which a file is refused, without its name. */
 async function refusalOf(content: string | Buffer): Promise<string> {
   const { code, stdout, stderr } = await analyze(content);
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr.startsWith(`${path}: `)).toBe(true);
   return stderr.slice(path.length + 2, -1);
 }
@@ -107,18 +99,18 @@ describe('logs analyze', () => {
 
   it('works as a program of its own', async () => {
     writeFileSync(path, EIGHT_CALLS);
-    const entry = resolve('dist/cli/logs.js');
+    const start = [resolve('dist/client/main.js'), 'logs'];
 
-    expect(await run(process.execPath, [entry, 'analyze', path])).toEqual({
+    expect(await run(process.execPath, [...start, 'analyze', path])).toEqual({
       stdout: EIGHT_CALLS_TABLES,
       stderr: '',
     });
-    await expect(run(process.execPath, [entry, 'analyze', `${path}.none`])).rejects.toMatchObject({
-      code: 1,
+    await expect(run(process.execPath, [...start, 'analyze', `${path}.none`])).rejects.toMatchObject({
+      code: 2,
       stdout: '',
       stderr: `${path}.none: there is no such file.\n`,
     });
-    await expect(run(process.execPath, [entry])).rejects.toMatchObject({ code: 2, stdout: '' });
+    await expect(run(process.execPath, start)).rejects.toMatchObject({ code: 2, stdout: '' });
   });
 
   it('takes a BOM, CRLF, further columns and any order of them', async () => {
@@ -173,28 +165,28 @@ describe('logs analyze', () => {
 
     const { byPromptVersion, byModel } = await analyzeCalls(readCsv(bytes()));
 
-    expect(Object.fromEntries(byPromptVersion)).toEqual({
-      v0: { calls: 100_000, latencyMs: 14_850_000, tokens: 700_000 },
-      v1: { calls: 100_000, latencyMs: 14_950_000, tokens: 700_000 },
-      v2: { calls: 100_000, latencyMs: 15_050_000, tokens: 700_000 },
-    });
-    expect(Object.fromEntries(byModel)).toEqual({
-      m: { calls: 300_000, latencyMs: 44_850_000, tokens: 2_100_000 },
-    });
+    expect(byPromptVersion).toEqual([
+      { name: 'v0', calls: 100_000, latencyMs: 148.5, tokens: 7 },
+      { name: 'v1', calls: 100_000, latencyMs: 149.5, tokens: 7 },
+      { name: 'v2', calls: 100_000, latencyMs: 150.5, tokens: 7 },
+    ]);
+    expect(byModel).toEqual([{ name: 'm', calls: 300_000, latencyMs: 149.5, tokens: 7 }]);
   });
 });
 
 describe('progress', () => {
   /** What is told while a file of 150 MiB goes by. */
-  async function told(isTTY: boolean): Promise<string[]> {
+  async function told(isTTY: boolean, loudness: Loudness = 'normal'): Promise<string[]> {
     const heard: string[] = [];
     async function* chunks(): AsyncGenerator<Buffer> {
       const chunk = Buffer.alloc(1_048_576);
       for (let count = 0; count < 150; count++) yield await Promise.resolve(chunk);
     }
+    const stderr = { isTTY, write: (text: string): boolean => heard.push(text) > 0 };
+    const terminal = new Terminal({ stdin: process.stdin, stdout: stderr, stderr, env: {} }, 'en', loudness);
     let bytes = 0;
-    const write = (text: string): number => heard.push(text);
-    for await (const chunk of withProgress(chunks(), { isTTY, write })) bytes += chunk.length;
+    const words = { everyMib: 64, tell: (mib: number) => `${mib} MiB read` };
+    for await (const chunk of withProgress(chunks(), terminal, words)) bytes += chunk.length;
     expect(bytes).toBe(150 * 1_048_576);
     return heard;
   }
@@ -205,6 +197,10 @@ describe('progress', () => {
 
   it('is told nowhere else', async () => {
     expect(await told(false)).toEqual([]);
+  });
+
+  it('is not told to those who want quiet', async () => {
+    expect(await told(true, 'quiet')).toEqual([]);
   });
 });
 
@@ -253,16 +249,16 @@ describe('a file that cannot be analysed', () => {
     ],
     [
       Buffer.from('1f8b0800', 'hex'),
-      'Line 1: this is gzip: unpack it first, `gunzip -c FILE | npm run logs -- analyze -`.',
+      'Line 1: this is gzip: unpack it first, `gunzip -c FILE | npm run client -- logs analyze -`.',
     ],
     [
       '{"prompt_version":"v1"}\n',
-      'Line 1: these are JSON lines: export the log with format=csv and columns=seed.',
+      'Line 1: these are JSON lines: export the log with --format csv --columns seed.',
     ],
-    ['[{"prompt_version":"v1"}]', 'Line 1: this is JSON: export the log with format=csv and columns=seed.'],
+    ['[{"prompt_version":"v1"}]', 'Line 1: this is JSON: export the log with --format csv --columns seed.'],
     [
       'id,prompt_version,model_asked,model_served,total_ms\n',
-      'Line 1: the header has no model, latency_ms, total_tokens. This is an export with all columns: export it with columns=seed.',
+      'Line 1: the header has no model, latency_ms, total_tokens. This is an export with all columns: export it with --columns seed.',
     ],
     [
       `${SMALL_HEADER}${'v'.repeat(257)},m,1,2\n`,
@@ -282,7 +278,7 @@ describe('a file that cannot be analysed', () => {
 
   it('does not exist', async () => {
     expect(await logs(['analyze', join(folder, 'none.csv')])).toEqual({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: `${join(folder, 'none.csv')}: there is no such file.\n`,
     });
@@ -290,9 +286,9 @@ describe('a file that cannot be analysed', () => {
 
   it('is a folder', async () => {
     expect(await logs(['analyze', folder])).toEqual({
-      code: 1,
+      code: 2,
       stdout: '',
-      stderr: `${folder}: this is a folder; name a CSV file in it.\n`,
+      stderr: `${folder}: this is a folder; name a file in it.\n`,
     });
   });
 
@@ -301,23 +297,18 @@ describe('a file that cannot be analysed', () => {
   });
 });
 
-describe('the use of logs', () => {
-  it.each([[['--help']], [['-h']], [['analyze', '--help']]])('%j prints the help', async (args) => {
-    const { code, stdout, stderr } = await logs(args);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^Usage: npm run logs -- analyze FILE\.csv\n/);
+describe('the use of logs analyze', () => {
+  it('refuses a second file', async () => {
+    const { code, stdout, stderr } = await logs(['analyze', 'a.csv', 'b.csv']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^Too many arguments/);
   });
 
-  it.each([
-    [[], 'Say what to do: analyze.'],
-    [['count', 'a.csv'], 'There is no command "count".'],
-    [['analyze'], 'Name the file that is to be analysed.'],
-    [['analyze', 'a.csv', 'b.csv'], 'Name one file.'],
-    [['analyze', '--all', 'a.csv'], "Unknown option '--all'.\n\n"],
-  ])('%j is wrong: %s', async (args, sentence) => {
-    const { code, stdout, stderr } = await logs(args);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr.startsWith(sentence)).toBe(true);
-    expect(stderr).toContain('\n\nUsage: ');
+  it('refuses a period for a file', async () => {
+    const { code, stderr } = await logs(['analyze', '--from', '24h', 'a.csv']);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: '--from and --to are for the log of the service: a file is analysed as a whole.\n',
+    });
   });
 });

@@ -1,11 +1,10 @@
 import { ConfigError } from '../../config/config-error.js';
 import { loadSettings } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
-import type { ProgressOutput } from '../analyze/progress.js';
 import { chooseStore, type StoreChoice } from './choose-store.js';
 import { loadCalls } from './load-calls.js';
 import { checkThatNobodyWrites, openSource, openTarget, type Store } from './open-store.js';
-import { Progress } from './progress.js';
+import { Progress, type ProgressOutput } from './progress.js';
 import { checkBackup, readBackup } from './read-backup.js';
 import { readCalls } from './read-calls.js';
 import { StoreFault } from './store-fault.js';

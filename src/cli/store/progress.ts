@@ -1,4 +1,8 @@
-import type { ProgressOutput } from '../analyze/progress.js';
+/** Where progress is told: on a terminal alone, a file of messages has no use for it. */
+export interface ProgressOutput {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
 
 /** Milliseconds between two words of progress. */
 const TOLD_EVERY_MS = 200;

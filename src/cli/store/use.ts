@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { wrongUse } from '../wrong-use.js';
+import { wrongUse } from './wrong-use.js';
 
 /** What is to be done, as it was typed. */
 export type Use =

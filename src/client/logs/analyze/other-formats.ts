@@ -1,16 +1,16 @@
-import { CsvInputError } from '../../csv/csv-input-error.js';
+import { CsvInputError } from '../../../csv/csv-input-error.js';
 
 /** What files begin with that are taken for CSV by mistake, and what to do with them. */
 const OTHERS = [
   {
     begins: Buffer.from([0x1f, 0x8b]),
-    sentence: 'this is gzip: unpack it first, `gunzip -c FILE | npm run logs -- analyze -`.',
+    sentence: 'this is gzip: unpack it first, `gunzip -c FILE | npm run client -- logs analyze -`.',
   },
   {
     begins: Buffer.from('{'),
-    sentence: 'these are JSON lines: export the log with format=csv and columns=seed.',
+    sentence: 'these are JSON lines: export the log with --format csv --columns seed.',
   },
-  { begins: Buffer.from('['), sentence: 'this is JSON: export the log with format=csv and columns=seed.' },
+  { begins: Buffer.from('['), sentence: 'this is JSON: export the log with --format csv --columns seed.' },
 ];
 
 /**

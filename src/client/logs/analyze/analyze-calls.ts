@@ -1,22 +1,14 @@
-import { CsvInputError } from '../../csv/csv-input-error.js';
-import type { CsvRecord } from '../../csv/read-csv.js';
-import { visible } from './visible.js';
+import { CsvInputError } from '../../../csv/csv-input-error.js';
+import type { CsvRecord } from '../../../csv/read-csv.js';
+import { visible } from '../../terminal/visible.js';
+import type { CallAverages, CallStats } from './call-stats.js';
 
 /** Sums over calls that have something in common. */
-export interface CallSums {
+interface CallSums {
   calls: number;
   /** Milliseconds of all of them together. */
   latencyMs: number;
   tokens: number;
-}
-
-/** The sums by the text of a column; calls without one are under ''. */
-export type CallGroups = ReadonlyMap<string, Readonly<CallSums>>;
-
-/** What a log of calls comes to. */
-export interface CallAnalysis {
-  readonly byPromptVersion: CallGroups;
-  readonly byModel: CallGroups;
 }
 
 /** Different texts of one column: with more of them it is most likely the wrong column, and memory has to end somewhere. */
@@ -30,7 +22,7 @@ const NEEDED = ['prompt_version', 'model', 'latency_ms', 'total_tokens'] as cons
 const NUMBER = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** Adds up a log of calls, header first, in memory that depends on the groups alone. Throws a `CsvInputError`. */
-export async function analyzeCalls(batches: AsyncIterable<readonly CsvRecord[]>): Promise<CallAnalysis> {
+export async function analyzeCalls(batches: AsyncIterable<readonly CsvRecord[]>): Promise<CallStats> {
   const byPromptVersion = new Groups('prompt_version');
   const byModel = new Groups('model');
   let header: Header | undefined;
@@ -52,7 +44,7 @@ export async function analyzeCalls(batches: AsyncIterable<readonly CsvRecord[]>)
   if (!header)
     throw new CsvInputError(1, `the file is empty; it must begin with the columns ${NEEDED.join(', ')}.`);
   if (calls === 0) throw new CsvInputError(2, 'there is a header but no call yet.');
-  return { byPromptVersion: byPromptVersion.sums, byModel: byModel.sums };
+  return { byPromptVersion: byPromptVersion.averages(), byModel: byModel.averages() };
 }
 
 /** Where in a row the columns are. */
@@ -64,7 +56,7 @@ class Header {
     const missing = NEEDED.filter((name) => !cells.includes(name));
     if (missing.length > 0) {
       const advice = cells.includes('model_asked')
-        ? 'This is an export with all columns: export it with columns=seed.'
+        ? 'This is an export with all columns: export it with --columns seed.'
         : 'A call log names its columns in its first line, separated by commas.';
       throw new CsvInputError(line, `the header has no ${missing.join(', ')}. ${advice}`);
     }
@@ -88,15 +80,24 @@ class Header {
 }
 
 class Groups {
-  readonly sums = new Map<string, CallSums>();
+  readonly #sums = new Map<string, CallSums>();
 
   constructor(private readonly column: string) {}
 
   add(name: string, latencyMs: number, tokens: number, { line }: CsvRecord): void {
-    const sums = this.sums.get(name) ?? this.#begin(name, line);
+    const sums = this.#sums.get(name) ?? this.#begin(name, line);
     sums.calls++;
     sums.latencyMs += latencyMs;
     sums.tokens += tokens;
+  }
+
+  averages(): CallAverages[] {
+    return [...this.#sums].map(([name, { calls, latencyMs, tokens }]) => ({
+      name,
+      calls,
+      latencyMs: latencyMs / calls,
+      tokens: tokens / calls,
+    }));
   }
 
   #begin(name: string, line: number): CallSums {
@@ -106,14 +107,14 @@ class Groups {
         `${this.column} has ${name.length} characters, at most ${MAX_NAME_LENGTH} are a name.`,
       );
     }
-    if (this.sums.size >= MAX_GROUPS) {
+    if (this.#sums.size >= MAX_GROUPS) {
       throw new CsvInputError(
         line,
         `${this.column} has more than ${MAX_GROUPS} different values; is it the right column?`,
       );
     }
     const sums = { calls: 0, latencyMs: 0, tokens: 0 };
-    this.sums.set(name, sums);
+    this.#sums.set(name, sums);
     return sums;
   }
 }

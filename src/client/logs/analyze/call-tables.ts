@@ -1,14 +1,17 @@
-import type { CallAnalysis, CallGroups, CallSums } from './analyze-calls.js';
+import { visible } from '../../terminal/visible.js';
+import type { CallAverages, CallStats } from './call-stats.js';
 import { type TableColumn, table } from './table.js';
-import { visible } from './visible.js';
 
-type Groups = readonly (readonly [name: string, sums: Readonly<CallSums>])[];
+type Groups = readonly CallAverages[];
 
 /** How calls that name nothing are called. */
 const NO_NAME = '(none)';
 
+/** What stands for an average of nothing. */
+const NO_NUMBER = '-';
+
 /** The two tables of an analysis, as text that ends with a line feed. */
-export function callTables({ byPromptVersion, byModel }: CallAnalysis): string {
+export function callTables({ byPromptVersion, byModel }: CallStats): string {
   const versions = sorted(byPromptVersion);
   const models = sorted(byModel);
   return [
@@ -20,32 +23,32 @@ export function callTables({ byPromptVersion, byModel }: CallAnalysis): string {
 }
 
 /** By name; calls without one come last. */
-function sorted(groups: CallGroups): Groups {
-  return [...groups].sort(([a], [b]) => {
+function sorted(groups: Groups): Groups {
+  return groups.toSorted(({ name: a }, { name: b }) => {
     if (a === '' || b === '') return a === '' ? 1 : -1;
     return a < b ? -1 : 1;
   });
 }
 
-const names = (groups: Groups): string[] => groups.map(([name]) => visible(name) || NO_NAME);
+const names = (groups: Groups): string[] => groups.map(({ name }) => visible(name) || NO_NAME);
 
 function calls(groups: Groups): TableColumn {
-  return { name: 'calls', cells: groups.map(([, sums]) => String(sums.calls)) };
+  return { name: 'calls', cells: groups.map((group) => String(group.calls)) };
 }
 
 function latency(groups: Groups): TableColumn {
-  return { name: 'avg_latency_ms', cells: averages(groups.map(([, sums]) => sums.latencyMs / sums.calls)) };
+  return { name: 'avg_latency_ms', cells: averages(groups.map(({ latencyMs }) => latencyMs)) };
 }
 
 function tokens(groups: Groups): TableColumn {
-  return { name: 'avg_tokens', cells: averages(groups.map(([, sums]) => sums.tokens / sums.calls)) };
+  return { name: 'avg_tokens', cells: averages(groups.map((group) => group.tokens)) };
 }
 
 /** Numbers rounded to two decimals, all with as many as the longest needs, at least one: as pandas shows them. */
-function averages(values: readonly number[]): string[] {
-  const rounded = values.map(toHundredths);
-  const one = rounded.every((value) => Number(value.toFixed(1)) === value);
-  return rounded.map((value) => value.toFixed(one ? 1 : 2));
+function averages(values: readonly (number | null)[]): string[] {
+  const rounded = values.map((value) => (value === null ? null : toHundredths(value)));
+  const one = rounded.every((value) => value === null || Number(value.toFixed(1)) === value);
+  return rounded.map((value) => value?.toFixed(one ? 1 : 2) ?? NO_NUMBER);
 }
 
 /** Halves go to the even neighbour, as numpy rounds: 127.125 is 127.12. */

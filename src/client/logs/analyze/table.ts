@@ -1,14 +1,11 @@
+import { padded } from '../../terminal/columns.js';
+import { widthOf } from '../../terminal/graphemes.js';
+
 /** A column of a table, its cells as they are shown. */
 export interface TableColumn {
   readonly name: string;
   readonly cells: readonly string[];
 }
-
-/** Characters that take two places on a terminal: Korean, Chinese and Japanese script, full-width forms. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/gu;
-
-const CHARACTERS = new Intl.Segmenter();
 
 /**
  * A table laid out as pandas prints one with a named index: names left, columns right, two spaces between, the index's
@@ -20,16 +17,8 @@ export function table(indexName: string, names: readonly string[], columns: read
   return index.map((name, row) => `${[name, ...shown.map((cells) => cells[row])].join('  ')}\n`).join('');
 }
 
-/** Texts filled up to the width of the widest. */
+/** Texts filled up to the width of the widest, in places on a terminal. */
 function aligned(texts: readonly string[], side: 'left' | 'right'): string[] {
-  const width = texts.reduce((widest, text) => Math.max(widest, widthOf(text)), 0);
-  return texts.map((text) => {
-    const space = ' '.repeat(width - widthOf(text));
-    return side === 'left' ? text + space : space + text;
-  });
-}
-
-/** Places on a terminal. */
-function widthOf(text: string): number {
-  return [...CHARACTERS.segment(text)].length + [...text.matchAll(WIDE)].length;
+  const widest = Math.max(...texts.map(widthOf));
+  return texts.map((text) => padded(text, widest, side));
 }
