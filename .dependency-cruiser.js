@@ -36,7 +36,7 @@ const downwards = LAYERS.map((layer, index) => ({
 
 /** Packages that have one home. */
 const HOMES = [
-  ['undici', 'engine'],
+  ['undici', '(engine|client)'],
   ['ajv', 'schema'],
   ['typebox', '(schema|chat|feedback|interview|report|openai)'],
   ['winston', 'logging'],
@@ -45,6 +45,10 @@ const HOMES = [
   ['pg-boss', 'calls'],
   ['csv-(parse|stringify)', 'csv'],
   ['prom-client', 'metrics'],
+  ['commander', 'client'],
+  ['eventsource-parser', 'client'],
+  ['string-width', 'client'],
+  ['picocolors', 'client'],
 ];
 
 const homes = HOMES.map(([name, home]) => ({
@@ -73,6 +77,20 @@ export default {
       severity: 'error',
       from: { path: '^src/engine/stub/' },
       to: { path: '^src/', pathNot: '^src/engine/stub/' },
+    },
+    {
+      name: 'the-client-stands-alone',
+      comment:
+        'It is installed where no service is, and starts in a moment: it must not pull in the service.',
+      severity: 'error',
+      from: { path: inFolder('client') },
+      to: { path: '^src/', pathNot: [inFolder('client'), inFolder('csv'), '^src/common/version\\.ts$'] },
+    },
+    {
+      name: 'the-service-does-without-the-client',
+      severity: 'error',
+      from: { path: '^src/', pathNot: inFolder('client') },
+      to: { path: inFolder('client') },
     },
   ],
   options: {
