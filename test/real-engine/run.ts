@@ -12,7 +12,7 @@ if (asked.some((engine) => !ENGINES.includes(engine))) {
   process.exit(2);
 }
 process.stdout.write(
-  'The first run installs each engine in about a minute and 6.3 GB of the user’s cache; the tests take about 8 minutes each.\n',
+  'The first run installs each engine in about a minute and 6.3 GB of the user’s cache; the tests take about 10 minutes each.\n',
 );
 for (const engine of asked.length > 0 ? asked : ENGINES) {
   const status = run(`test/real-engine/${engine}.sh`, ['install']) || runTests(engine);
