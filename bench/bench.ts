@@ -9,6 +9,10 @@ export interface Bench {
   readonly seconds: number;
   /** Calls at once, where a section does not say otherwise. */
   readonly connections: number;
+  /** Results in a run of the command-line client. */
+  readonly results: number;
+  /** Folder for CPU profiles; undefined: none. */
+  readonly profiles: string | undefined;
 }
 
 /**

@@ -16,10 +16,14 @@ export interface Round {
   readonly errors: number;
 }
 
-/** Sends the same POST over and over with wrk, from the other core, for some seconds. */
+/** Sends the same POST over and over with wrk, from the other core where none is named, for some seconds. */
 export function load(
   target: Target,
-  { connections, seconds }: { readonly connections: number; readonly seconds: number },
+  {
+    connections,
+    seconds,
+    core = OTHER_CORE,
+  }: { readonly connections: number; readonly seconds: number; readonly core?: number },
 ): Round {
   const folder = mkdtempSync(join(tmpdir(), 'llm-service-wrk-'));
   const script = join(folder, 'post.lua');
@@ -38,7 +42,7 @@ end
   const cpuBefore = target.process?.cpuMicroseconds ?? 0;
   const output = execFileSync(
     'taskset',
-    ['-c', String(OTHER_CORE), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, target.url],
+    ['-c', String(core), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, target.url],
     { encoding: 'utf8' },
   );
   const cpu = (target.process?.cpuMicroseconds ?? 0) - cpuBefore;

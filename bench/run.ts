@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { benchReport, benchStep, benchV1 } from './calls.ts';
+import { benchClient } from './client.ts';
 import { benchLog } from './log.ts';
 import { benchStart } from './start.ts';
 import { benchStreams } from './streams.ts';
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   streams: benchStreams,
   log: benchLog,
   start: benchStart,
+  client: benchClient,
 };
 
 const { values } = parseArgs({
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     connections: { type: 'string', default: '32' },
+    results: { type: 'string', default: '300000' },
     profile: { type: 'string' },
   },
 });
@@ -42,6 +45,8 @@ const bench: Bench = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
   connections: Number(values.connections),
+  results: Number(values.results),
+  profiles,
 };
 console.log(
   `${values.rounds} rounds of ${values.seconds} s; the service and the bare proxy on one core, engine and load on another.`,
