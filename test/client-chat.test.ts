@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Message } from '../src/client/api/generation.js';
 import type { StubServer } from '../src/engine/stub/stub-server.js';
-import { runClientHere } from './support/client.js';
+import { runClientHere, startOddServer } from './support/client.js';
 import { HAS_PTY, KEYS, NO_PTY, Pty } from './support/pty.js';
 import { startStub } from './support/service.js';
 
@@ -71,6 +71,15 @@ describe('a chat through a pipe', () => {
     stub.script({ kind: 'reply', content: 'yes' });
     const run = await runClientHere(['--interactive', '--url', stub.url], { stdin: 'a\n' });
     expect(run).toMatchObject({ code: 0, stdout: 'yes\n' });
+  });
+
+  it('ends with 130 when it is interrupted before a server has answered', async () => {
+    const stop = new AbortController();
+    const url = await startOddServer(() => {
+      stop.abort();
+    });
+    const run = await runClientHere(['chat', '--url', url], { stdin: 'a\n', stop: stop.signal });
+    expect(run.code).toBe(130);
   });
 
   it('goes on behind a call that failed, and ends with 1', async () => {
@@ -188,6 +197,15 @@ describe('a chat through a pipe', () => {
       { role: 'user', content: 'Tell me' },
       { role: 'assistant', content: 'The first half' },
     ]);
+  });
+
+  it('keeps what was typed ahead when an answer is stopped', async () => {
+    stub.script({ kind: 'stall', after: 'tokens', content: 'The first half' });
+    const pty = await open();
+    pty.type(`Tell me${KEYS.enter}`);
+    await pty.shows('The first');
+    pty.type(`next${KEYS.ctrl('c')}`);
+    await pty.shows(/stopped\n\n> next$/);
   });
 
   it('says at Ctrl-C how to leave, and leaves at the second', async () => {

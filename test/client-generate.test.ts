@@ -347,6 +347,17 @@ describe('a run that does not end well', () => {
     expect([49, 50]).toContain(results.length);
   });
 
+  it('goes on writing its file when the reader of its output has seen enough', async () => {
+    const output = file('r.jsonl');
+    const prompts = file('a.txt', 'x\n'.repeat(40));
+    const url = await echo();
+    const args = [CLIENT, '--prompt-file', prompts, '--format', 'jsonl', '--output', output, '--url', url];
+
+    await run('sh', ['-c', '"$@" | head -n 1', 'sh', process.execPath, ...args]);
+
+    expect(resultsIn(output)).toHaveLength(40);
+  });
+
   it('keeps what was answered when the disk takes no more', async () => {
     const output = file('r.json');
     const prompts = file('a.txt', `${'x'.repeat(300)}\n`.repeat(60));

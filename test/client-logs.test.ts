@@ -342,6 +342,23 @@ describe('logs export', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
+  it('takes the format from the name of the file', async () => {
+    await calls();
+    const file = join(folder, `${randomUUID()}.jsonl`);
+    await logs('export', '--task', task, '--output', file);
+
+    expect(JSON.parse(readFileSync(file, 'utf8').split('\n')[0] ?? '')).toMatchObject({
+      question: '첫 질문',
+    });
+  });
+
+  it('refuses a format that is not the one in the name of the file', async () => {
+    const { code, stderr } = await logs('export', '--format', 'csv', '--output', join(folder, 'new.jsonl'));
+
+    expect(code).toBe(2);
+    expect(stderr).toBe('--output ends with .jsonl, and --format is csv: change one of the two.\n');
+  });
+
   it('writes what logs analyze reads', async () => {
     await calls();
     const file = join(folder, randomUUID());
@@ -538,6 +555,28 @@ describe('logs that cannot be read', () => {
       });
     }
   });
+
+  it.each(['null', '[]', '{}', '{"calls":{}}', '{"calls":[null]}'])(
+    'says that another server answers where it gives %s',
+    async (json) => {
+      const url = await serve((_, answer) => {
+        answer.setHeader('content-type', 'application/json').end(json);
+      });
+
+      for (const command of [
+        ['list'],
+        ['show', '01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0'],
+        ['export'],
+        ['analyze'],
+      ]) {
+        expect(await runClientHere(['logs', ...command, '--url', url])).toEqual({
+          code: 1,
+          stdout: '',
+          stderr: `${url} answers, but not with LLM Service’s call log. Name LLM Service with --url or LLM_SERVICE_URL.\n`,
+        });
+      }
+    },
+  );
 
   it('says that no server is there', async () => {
     const { code, stderr } = await runClientHere([
