@@ -347,6 +347,14 @@ describe('a run that does not end well', () => {
     expect([49, 50]).toContain(results.length);
   });
 
+  it('says why it waits where the server asks for a while', async () => {
+    const stub = await startStub();
+    stub.script({ kind: 'status', status: 429, headers: { 'retry-after': '3' } });
+    const { code, stderr } = await generate(stub.url, ['--prompt', 'Hello']);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/ answered 429: .*Asking again in 3\.0 s\./);
+  });
+
   it('goes on writing its file when the reader of its output has seen enough', async () => {
     const output = file('r.jsonl');
     const prompts = file('a.txt', 'x\n'.repeat(40));

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { Retry } from './api/llm-client.js';
 import { withCommand } from './command-line.js';
 import { commandSentence } from './command-sentence.js';
 import type { ClientCommand, CommandGroup, Flags, WithoutOutput } from './commands/command.js';
@@ -64,6 +65,9 @@ const HEADINGS: Readonly<Record<string, string>> = {
   'Commands:': '명령:',
   'Common:': '공통:',
 };
+
+/** Milliseconds from which on a wait looks like a standstill. */
+const NOTICED_WAIT_MS = 3000;
 
 /** The flags that every command has which asks a server. */
 interface CommonFlags {
@@ -278,11 +282,23 @@ function newContext(terminal: Terminal, flags: CommonFlags, stop: AbortSignal): 
         timeoutMs: server.timeoutMs,
         retries: server.retries,
         connections,
-        onRetry: ({ reason, waitMs, attempt }) => {
-          terminal.detail(`${reason} Attempt ${attempt + 1} follows in ${(waitMs / 1000).toFixed(1)} s.`);
-        },
+        onRetry: tellRetries(terminal),
       });
     },
+  };
+}
+
+/** All retries where more is to be told; else a wait that people notice, and of many calls that wait the first. */
+function tellRetries(terminal: Terminal): (retry: Retry) => void {
+  let quietUntil = 0;
+  return ({ reason, waitMs, attempt }) => {
+    const seconds = (waitMs / 1000).toFixed(1);
+    if (terminal.loudness === 'verbose')
+      terminal.detail(`${reason} Attempt ${attempt + 1} follows in ${seconds} s.`);
+    else if (waitMs >= NOTICED_WAIT_MS && performance.now() >= quietUntil) {
+      quietUntil = performance.now() + waitMs;
+      terminal.note(terminal.errorColors.dim(`${reason} Asking again in ${seconds} s.`));
+    }
   };
 }
 

@@ -114,7 +114,7 @@ function messageOf(error: Fields, outer: Fields): string {
 function fieldsOf({ errors }: Fields): string[] {
   if (!Array.isArray(errors)) return [];
   const messages = (errors as unknown[]).map((one) => (isFields(one) ? textOf(one.message) : undefined));
-  return messages
+  return [...new Set(messages)]
     .filter((message) => message !== undefined)
     .slice(0, MAX_FIELDS)
     .map((message) => sentence(quoted(message)));
