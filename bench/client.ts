@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -24,6 +24,8 @@ const RATE_RESULTS = 200_000;
 const EARLY_RESULTS = 100_000;
 
 const POLL_MS = 100;
+
+const LINE_FEED = 0x0a;
 
 const PROMPT =
   '면접관: 느린 쿼리를 어떻게 찾고 개선하셨나요? 지원자: 슬로우 쿼리 로그에서 실행 계획을 봅니다.';
@@ -141,10 +143,17 @@ async function runClient(
   const seconds = (performance.now() - startedAt) / 1000;
   if (code !== 0) throw new Error(`The client ended with ${code}.`);
   const { size } = statSync(output);
-  if (readFileSync(output, 'latin1').split('\n').length !== results + 1)
-    throw new Error('Results are missing.');
+  if ((await linesIn(output)) !== results) throw new Error('Results are missing.');
   rmSync(output);
   return { seconds, memory: samples.map(({ bytes, rssMiB }) => ({ share: bytes / size, rssMiB })) };
+}
+
+/** A million results are more than one text can hold. */
+async function linesIn(path: string): Promise<number> {
+  let count = 0;
+  for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>)
+    for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count++;
+  return count;
 }
 
 /** Memory and size of the output, looked at until the process ends. */
