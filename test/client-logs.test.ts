@@ -527,6 +527,9 @@ describe('logs analyze without a file', () => {
   });
 });
 
+/** Each command that asks the service. */
+const READING = [['list'], ['show', '01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0'], ['export'], ['analyze']];
+
 describe('logs that cannot be read', () => {
   it('says which scope the key lacks', async () => {
     const { apiKeys } = loadSettings({ API_KEYS: 'app:inference:secret-app' }, undefined).settings;
@@ -542,12 +545,7 @@ describe('logs that cannot be read', () => {
   it('says that it needs LLM Service where an engine answers', async () => {
     const { url } = await startStub();
 
-    for (const command of [
-      ['list'],
-      ['show', '01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0'],
-      ['export'],
-      ['analyze'],
-    ]) {
+    for (const command of READING) {
       expect(await runClientHere(['logs', ...command, '--url', url])).toEqual({
         code: 1,
         stdout: '',
@@ -563,12 +561,7 @@ describe('logs that cannot be read', () => {
         answer.setHeader('content-type', 'application/json').end(json);
       });
 
-      for (const command of [
-        ['list'],
-        ['show', '01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0'],
-        ['export'],
-        ['analyze'],
-      ]) {
+      for (const command of READING) {
         expect(await runClientHere(['logs', ...command, '--url', url])).toEqual({
           code: 1,
           stdout: '',
