@@ -226,6 +226,30 @@ describe('many requests', () => {
     expect([first.value, second.value]).toMatchObject([{ prompt: 'fast' }, { prompt: 'slow' }]);
   });
 
+  it('are numbered through where their source gives many at once', async () => {
+    async function* source(): AsyncGenerator<string | string[]> {
+      yield ['a', 'b'];
+      yield [];
+      yield await Promise.resolve('c');
+    }
+    const url = await startPromptServer((prompt, response) => {
+      send(response, { choices: [{ text: prompt.toUpperCase() }] });
+    });
+    const seen: unknown[] = [];
+    for await (const { index, repeat, response } of new LLMClient({ baseUrl: url }).generateEach(source(), {
+      repeat: 2,
+    }))
+      seen.push([index, repeat, response]);
+    expect(seen).toEqual([
+      [1, 1, 'A'],
+      [1, 2, 'A'],
+      [2, 1, 'B'],
+      [2, 2, 'B'],
+      [3, 1, 'C'],
+      [3, 2, 'C'],
+    ]);
+  });
+
   it('are taken only as fast as they are answered', async () => {
     let taken = 0;
     function* endless(): Generator<string> {

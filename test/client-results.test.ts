@@ -63,14 +63,17 @@ function result(index: number, more: Partial<RequestResult> = {}): RequestResult
 const failure = (index: number): RequestResult =>
   result(index, { success: false, response: null, error: 'It failed.', error_code: 'timeout' });
 
-/** Writes results in this order, as a run does that ends well. */
+/** Writes results in this order, each in a turn of its own, as a run does that ends well. */
 async function write(
   path: string,
   results: readonly RequestResult[],
   { resumes = false, repeats = 1 } = {},
 ): Promise<string | undefined> {
   const file = await ResultFile.open(await resultTarget(path, resumes), repeats);
-  for (const one of results) file.add(one);
+  for (const one of results) {
+    file.add(one);
+    await nextTurn();
+  }
   return file.finish();
 }
 
@@ -103,6 +106,22 @@ describe.each(RESULT_FORMATS)('a file of results in %s', (format) => {
 
     expect(await indexesIn(at('a'), format)).toEqual([2]);
     await file.finish();
+  });
+
+  it('is not written anew at the end where only those of one turn were out of order', async () => {
+    const file = await ResultFile.open(await resultTarget(at('a'), false), 1);
+    const before = statSync(at('a')).ino;
+    for (const indexes of [
+      [3, 1, 2],
+      [5, 4],
+    ]) {
+      for (const index of indexes) file.add(result(index));
+      await nextTurn();
+    }
+    await file.finish();
+
+    expect(await indexesIn(at('a'), format)).toEqual([1, 2, 3, 4, 5]);
+    expect(statSync(at('a')).ino).toBe(before);
   });
 
   it('has both of a prompt that is asked twice, one after the other', async () => {

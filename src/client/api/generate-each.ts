@@ -19,6 +19,9 @@ export interface EachOptions {
   ) => Promise<RequestResult>;
 }
 
+/** One prompt, or many at once. */
+type Given = string | PromptRequest | readonly (string | PromptRequest)[];
+
 /** As many calls in a row that reached nobody mean that the server is gone, at the least. */
 const GONE_AFTER = 10;
 
@@ -71,9 +74,11 @@ function gone({ error }: RequestResult, root: string): CallFailed {
 class Batch {
   readonly #results: RequestResult[] = [];
   readonly #stop = new AbortController();
-  readonly #iterator: Iterator<string | PromptRequest> | AsyncIterator<string | PromptRequest>;
+  readonly #iterator: Iterator<Given> | AsyncIterator<Given>;
   /** Numbers of the calls under way, from 0; they stand in the order in which they went out. */
   readonly #running = new Set<number>();
+  /** Prompts that came so far, and requests that went out. */
+  #prompts = 0;
   #asked = 0;
   /** The number that is not asked before the oldest call under way has its result. */
   #bound: number;
@@ -98,6 +103,11 @@ class Batch {
     void this.#feed();
   }
 
+  /** Whether nothing is wanted any more. */
+  get #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** The next result, nothing while there is none yet, or that there will be none any more. */
   take(): RequestResult | 'over' | undefined {
     const result = this.#results.shift();
@@ -105,8 +115,7 @@ class Batch {
       this.#wakeFeeder?.();
       return result;
     }
-    const isStopped = this.#stop.signal.aborted;
-    return this.#running.size === 0 && (this.#isFed || isStopped) ? 'over' : undefined;
+    return this.#running.size === 0 && (this.#isFed || this.#isStopped) ? 'over' : undefined;
   }
 
   /** Resolves when `take` may have something new to say. */
@@ -130,18 +139,15 @@ class Batch {
 
   async #feed(): Promise<void> {
     try {
-      for (let index = 1; ; index++) {
+      for (;;) {
         const step = this.#iterator.next();
         const next = 'then' in step ? await step : step;
         if (next.done) break;
-        for (let repeat = 1; repeat <= this.options.repeat; repeat++) {
-          while (!this.#hasRoom()) await this.#change();
-          if (this.#stop.signal.aborted) {
-            // Not waited for: a source that is silent for good would keep the run from its end.
-            void this.#iterator.return?.();
-            return;
-          }
-          void this.#ask(next.value, { index, repeat });
+        await this.#askAll(Array.isArray(next.value) ? next.value : [next.value]);
+        if (this.#isStopped) {
+          // Not waited for: a source that is silent for good would keep the run from its end.
+          void this.#iterator.return?.();
+          return;
         }
       }
     } catch (error) {
@@ -151,9 +157,21 @@ class Batch {
     this.#wakeReader?.();
   }
 
+  /** Asks each as often as it is to be asked, when there is room for it. */
+  async #askAll(prompts: readonly (string | PromptRequest)[]): Promise<void> {
+    for (const prompt of prompts) {
+      this.#prompts++;
+      for (let repeat = 1; repeat <= this.options.repeat; repeat++) {
+        while (!this.#hasRoom()) await this.#change();
+        if (this.#isStopped) return;
+        void this.#ask(prompt, { index: this.#prompts, repeat });
+      }
+    }
+  }
+
   /** Whether one more may be asked, or nothing is wanted any more. */
   #hasRoom(): boolean {
-    if (this.#stop.signal.aborted) return true;
+    if (this.#isStopped) return true;
     const { concurrent } = this.options;
     const running = this.#running.size;
     return running < concurrent && running + this.#results.length < 2 * concurrent && this.#isInWindow();

@@ -28,8 +28,10 @@ export interface PromptRequest extends Sampling {
   readonly system?: string | undefined;
 }
 
-/** Any number of things to ask. */
-export type Prompts = AsyncIterable<string | PromptRequest> | Iterable<string | PromptRequest>;
+/** Any number of things to ask; a source that has to be waited for may give many at once. */
+export type Prompts =
+  | Iterable<string | PromptRequest>
+  | AsyncIterable<string | PromptRequest | readonly (string | PromptRequest)[]>;
 
 /** What came of one request, in the form in which results are written to files. */
 export interface RequestResult {

@@ -5,6 +5,9 @@ import { Uint32List } from '../results/uint32-list.js';
 /** Prompts as they are read: some at once. */
 export type PromptBatches = AsyncIterable<readonly PromptRequest[]> | Iterable<readonly PromptRequest[]>;
 
+/** Requests that are held at once, however often a prompt is asked. */
+const MOST_AT_ONCE = 1024;
+
 /** Which prompts are asked, and which of them a result belongs to. */
 export class Asked {
   /** Places in the order of all results, by the number of the request; without an earlier run it is one less. */
@@ -16,18 +19,19 @@ export class Asked {
     private readonly earlier: EarlierResults | undefined,
   ) {}
 
-  /** Whether a prompt that was asked so far names a model of its own. */
+  /** Whether a prompt that was taken so far names a model of its own. */
   get namesModels(): boolean {
     return this.#namesModels;
   }
 
   /**
-   * Each prompt as often as it is to be asked, without what was answered before.
+   * Each prompt as often as it is to be asked, without what was answered before; some at once.
    * @throws ClientFault where a prompt is not that of the earlier run
    */
-  async *requests(batches: PromptBatches): AsyncGenerator<PromptRequest, void, undefined> {
+  async *requests(batches: PromptBatches): AsyncGenerator<readonly PromptRequest[], void, undefined> {
     let [index, number] = [0, 0];
     for await (const prompts of batches) {
+      let requests: PromptRequest[] = [];
       for (const prompt of prompts) {
         this.earlier?.compare(prompt, index + 1);
         if (prompt.model !== undefined) this.#namesModels = true;
@@ -35,10 +39,14 @@ export class Asked {
           if (this.earlier?.isAnswered(place)) continue;
           number++;
           if (this.earlier) this.#places.set(number, place);
-          yield prompt;
+          requests.push(prompt);
+          if (requests.length < MOST_AT_ONCE) continue;
+          yield requests;
+          requests = [];
         }
         index++;
       }
+      yield requests;
     }
   }
 

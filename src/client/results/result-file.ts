@@ -16,6 +16,12 @@ import { writeFault } from '../faults/write-fault.js';
 /** Lines that are copied before anything else gets its turn. */
 const LINES_A_TURN = 4096;
 
+/** A result as it is written, and its place in the order of the prompts. */
+interface PlacedLine {
+  readonly place: number;
+  readonly line: string;
+}
+
 /**
  * A file of results that grows as they come and is put in the order of the prompts at the end. What comes in one turn of
  * the event loop is written at once, and stays whatever becomes of the process.
@@ -24,6 +30,8 @@ export class ResultFile {
   readonly #index = new ResultIndex();
   readonly #layout: ResultLayout;
   readonly #writer: LineWriter;
+  /** What this turn of the event loop brought, as it came. */
+  readonly #arrived: PlacedLine[] = [];
   #turn: NodeJS.Immediate | undefined;
   #broken: { readonly error: unknown } | undefined;
 
@@ -88,7 +96,7 @@ export class ResultFile {
   add(result: RequestResult): void {
     this.#throwIfBroken();
     const place = (result.index - 1) * this.repeats + result.repeat - 1;
-    this.#index.set(place, this.#writer.add(this.#layout.line(result)));
+    this.#arrived.push({ place, line: this.#layout.line(result) });
     this.#turn ??= setImmediate(this.#flush);
   }
 
@@ -117,7 +125,10 @@ export class ResultFile {
   readonly #flush = (): void => {
     clearImmediate(this.#turn);
     this.#turn = undefined;
+    // Neighbours come together more often than not, and a file that is in order already need not be sorted at its end.
+    const arrived = this.#arrived.splice(0).sort((one, other) => one.place - other.place);
     try {
+      for (const { place, line } of arrived) this.#index.set(place, this.#writer.add(line));
       this.#writer.flush();
     } catch (error) {
       this.#broken ??= { error };
