@@ -43,9 +43,12 @@ export async function benchClient(bench: Bench): Promise<void> {
   printStart();
   const folder = mkdtempSync(join(tmpdir(), 'llm-service-bench-client-'));
   const upstream = await startUpstream();
-  await printRate(bench, upstream, folder);
+  await printRate(bench, upstream, folder, 'the upstream on another core');
   await printMemory(bench, upstream, folder);
   await upstream.stop();
+  const neighbour = await startUpstream(MEASURED_CORE);
+  await printRate(bench, neighbour, folder, 'the upstream on the same core');
+  await neighbour.stop();
   rmSync(folder, { recursive: true });
 }
 
@@ -62,7 +65,12 @@ function printStart(): void {
   );
 }
 
-async function printRate(bench: Bench, upstream: StaticUpstream, folder: string): Promise<void> {
+async function printRate(
+  bench: Bench,
+  upstream: StaticUpstream,
+  folder: string,
+  where: string,
+): Promise<void> {
   const { rounds, seconds, connections } = bench;
   const prompts = await promptFile(folder, RATE_RESULTS);
   const target = {
@@ -71,9 +79,10 @@ async function printRate(bench: Bench, upstream: StaticUpstream, folder: string)
     body: { messages: [{ role: 'user', content: PROMPT }] },
     process: undefined,
   };
-  const [wrk, client]: [number[], number[]] = [[], []];
+  const [wrk, loop, client]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < rounds; round++) {
     wrk.push(load(target, { connections, seconds, core: MEASURED_CORE }).requestsPerSecond);
+    loop.push(RATE_RESULTS / runLoop(upstream, connections));
     const run = await runClient(bench, upstream, { folder, prompts, results: RATE_RESULTS });
     client.push(RATE_RESULTS / run.seconds);
   }
@@ -83,10 +92,18 @@ async function printRate(bench: Bench, upstream: StaticUpstream, folder: string)
     (median(rates) / median(wrk)).toFixed(2),
   ];
   printTable(
-    `${RATE_RESULTS} prompts to /v1/chat/completions, ${connections} at once, start and results on disk included`,
+    `${RATE_RESULTS} prompts to /v1/chat/completions, ${connections} at once, start and results on disk included; ${where}`,
     ['requests/s', 'ratio'],
-    [row('wrk', wrk), row('client generate', client)],
+    [row('wrk', wrk), row('undici alone', loop), row('client generate', client)],
   );
+}
+
+/** @returns seconds */
+function runLoop({ stepUrl }: StaticUpstream, connections: number): number {
+  const startedAt = performance.now();
+  const args = [stepUrl, PROMPT, String(connections), String(RATE_RESULTS)];
+  execFileSync('taskset', ['-c', String(MEASURED_CORE), NODE, 'bench/undici-loop.ts', ...args]);
+  return (performance.now() - startedAt) / 1000;
 }
 
 async function printMemory(bench: Bench, upstream: StaticUpstream, folder: string): Promise<void> {

@@ -8,7 +8,7 @@ import { MODELS, streamedReport, wholeStep } from './replies.ts';
 /** Tokens of the report; about as many as a model needs for it in Korean. */
 const REPORT_TOKENS = 200;
 
-/** An nginx that answers every chat request with the same bytes, in SGLang's shapes. */
+/** An nginx that answers every chat request with the same bytes, in SGLang's shapes; of headers too it sends what SGLang does. */
 export interface StaticUpstream {
   /** Base address of the engine that answers with a whole step. */
   readonly stepUrl: string;
@@ -18,7 +18,7 @@ export interface StaticUpstream {
   stop(): Promise<void>;
 }
 
-export async function startUpstream(): Promise<StaticUpstream> {
+export async function startUpstream(core = OTHER_CORE): Promise<StaticUpstream> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-service-bench-'));
   const [stepPort, reportPort] = [await freePort(), await freePort()];
   const { first, tokens, last } = streamedReport(REPORT_TOKENS);
@@ -48,13 +48,14 @@ export async function startUpstream(): Promise<StaticUpstream> {
     http {
       access_log off; keepalive_requests 10000000; keepalive_timeout 60s; client_body_buffer_size 64k;
       client_body_temp_path ${folder}; open_file_cache max=16;
+      etag off; max_ranges 0; add_header Last-Modified "";
       ${server(stepPort, 'step', 'application/json')}
       ${server(reportPort, 'report', 'text/event-stream')}
     }`;
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, conf);
   const stepUrl = `http://127.0.0.1:${stepPort}`;
-  const nginx = await Pinned.start(OTHER_CORE, ['nginx', '-c', file, '-p', folder], `${stepUrl}/ready`);
+  const nginx = await Pinned.start(core, ['nginx', '-c', file, '-p', folder], `${stepUrl}/ready`);
   return {
     stepUrl,
     reportUrl: `http://127.0.0.1:${reportPort}`,
