@@ -3,7 +3,7 @@ import { CallFailed } from './call-failed.js';
 import { choiceOf, type Completion, errorOf, textOrNull, tokensOf } from './completion.js';
 import { cut, parseData, readEvents } from './event-stream.js';
 import { readError, refusal } from './server-error.js';
-import type { StreamedAnswer } from './wire.js';
+import type { StreamedAnswer } from './wire-answer.js';
 
 /** What ends every stream of OpenAI's protocol. */
 const DONE = '[DONE]';

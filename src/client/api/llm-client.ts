@@ -14,7 +14,7 @@ import type { Retry } from './retry.js';
 import { Server } from './server.js';
 import { readHealth } from './server-health.js';
 import { readStructured, STRUCTURED_PATHS } from './structured-stream.js';
-import type { WireHead } from './wire.js';
+import type { WireHead } from './wire-answer.js';
 
 export type { Answer, ChatPiece, Retry, ServerHealth, StructuredEvent, StructuredTask };
 

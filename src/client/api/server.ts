@@ -3,7 +3,8 @@ import { VERSION } from '../../common/version.js';
 import { CallFailed } from './call-failed.js';
 import { after, type Retry, waitAfter } from './retry.js';
 import { quoted, readError, refusal } from './server-error.js';
-import { type StreamedAnswer, type WholeAnswer, Wire, type WireHead, type WireRequest } from './wire.js';
+import { Wire } from './wire.js';
+import type { StreamedAnswer, WholeAnswer, WireHead, WireRequest } from './wire-answer.js';
 
 /** Which server is asked, and how patiently; nothing is left out. */
 export interface ServerSettings {

@@ -1,7 +1,7 @@
 import type { StructuredEvent, StructuredTask } from './answers.js';
 import { cut, parseData, readEvents } from './event-stream.js';
 import { readError, refusal } from './server-error.js';
-import type { StreamedAnswer } from './wire.js';
+import type { StreamedAnswer } from './wire-answer.js';
 
 /** Where each structured task is asked. */
 export const STRUCTURED_PATHS: Readonly<Record<StructuredTask, string>> = {
