@@ -380,12 +380,23 @@ describe('a request that no route takes', () => {
     ['POST', '/health', 'GET, HEAD'],
     ['TRACE', '/health/live', 'GET, HEAD'],
     ['DELETE', '/docs-json', 'GET, HEAD'],
+    ['DELETE', '/api/calls/01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0', 'GET, HEAD'],
+    ['POST', '/api/calls/export', 'GET, HEAD'],
+    ['GET', '/api/calls/turn-7/cancel?x=1', 'POST'],
   ] as const)('gets 405 for %s %s with the allowed methods', async (method, path, allow) => {
     const service = await startService();
     const { statusCode, headers, body } = await request(service.url + path, { method });
     await body.dump();
     expect({ statusCode, allow: headers.allow }).toEqual({ statusCode: 405, allow });
   });
+
+  it.each(['/api/calls/', '/api/calls/a/b', '/api/calls/a/cancel/', '/healthy', '/api/calls/a/cancel/b'])(
+    'gets 404 for a wrong method on %s, which is no path of a route',
+    async (path) => {
+      const service = await startService();
+      expectProblem(await service.fail(path, {}), 'NOT_FOUND');
+    },
+  );
 
   it('says in the body of a 405 which method is meant', async () => {
     const service = await startService();

@@ -19,27 +19,27 @@ const SEED_HEADER = 'timestamp,message,prompt_version,model,latency_ms,total_tok
 
 let service: TestService;
 /** Of this test alone: what else is in the table does not count. */
-let task: string;
+let mark: string;
 let start: number;
 
 beforeEach(async () => {
   service = await startService();
-  task = `test-${randomUUID()}`;
+  mark = randomUUID();
   start = ownMoment();
 });
 
 afterEach(async () => {
   jest.restoreAllMocks();
-  await removeCalls('task', task);
+  await removeCalls('instance_id', mark);
 });
 
 const store = (...calls: NewCall[]): Promise<void> =>
   storeCalls(
     service,
-    calls.map((call) => ({ ...call, task })),
+    calls.map((call) => ({ interview_id: mark, ...call, instance_id: mark })),
   );
 
-const pathOf = (parameters: string): string => `/api/calls/export?task=${task}&${parameters}`;
+const pathOf = (parameters: string): string => `/api/calls/export?interview_id=${mark}&${parameters}`;
 
 async function exported(parameters: string): Promise<{ headers: Headers; text: string }> {
   const response = await fetch(service.url + pathOf(parameters));
@@ -64,11 +64,11 @@ const lines = (text: string): Record<string, unknown>[] =>
 async function fill(count: number, questionBytes = 10): Promise<void> {
   const { db } = service.app.get(DatabaseService);
   await sql`
-    insert into calls (id, started_at, instance_id, outcome, request_id, task, lane, tags, model_asked, provider,
+    insert into calls (id, started_at, instance_id, outcome, request_id, interview_id, task, lane, tags, model_asked, provider,
       streamed, attempts, resets, prompt_tokens, completion_tokens, wasted_tokens, total_ms, question)
     select
-      (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || ${task.slice(-12)}::text)::uuid,
-      to_timestamp((${start}::bigint + n) / 1000.0), ${randomUUID()}::uuid, 'ok', 'req', ${task}, 'interactive', '{}', 'm', 'stub',
+      (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || ${mark.slice(-12)}::text)::uuid,
+      to_timestamp((${start}::bigint + n) / 1000.0), ${mark}::uuid, 'ok', 'req', ${mark}, 'chat', 'interactive', '{}', 'm', 'stub',
       false, 1, 0, n, 0, 0, 1, rpad(n::text, ${questionBytes}::int, '-')
     from (select n, lpad(to_hex(${start}::bigint + n), 12, '0') as hex from generate_series(1, ${count}::int) as n) as row
   `.execute(db);
@@ -135,7 +135,7 @@ describe('GET /api/calls/export', () => {
     expect(row).toMatchObject({
       id: call.id,
       started_at: new Date(start).toISOString(),
-      task,
+      interview_id: mark,
       tags: '["a","b,\\"c"]',
       streamed: 'false',
       first_token_ms: '7.25',
@@ -202,6 +202,7 @@ describe('GET /api/calls/export', () => {
   });
 
   it.each([
+    ['task=nonsense', '/task'],
     ['format=xml', '/format'],
     ['columns=few', '/columns'],
     ['limit=5', '/limit'],
@@ -217,11 +218,11 @@ describe('what is held of an export', () => {
   const all = (): CallFilter => ({
     from: undefined,
     to: undefined,
-    task,
+    task: undefined,
     model: undefined,
     outcome: undefined,
     userId: undefined,
-    interviewId: undefined,
+    interviewId: mark,
     promptVersion: undefined,
     tag: undefined,
     minLatency: undefined,

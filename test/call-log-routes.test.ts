@@ -13,6 +13,7 @@ import { momentOf } from '../src/call-log/moment.js';
 import { Turns } from '../src/call-log/turns.js';
 import type { CallDto, CallPageDto, CallSummaryDto } from '../src/call-log/call-log.dto.js';
 import type { StatsDto } from '../src/call-log/stats.dto.js';
+import { TASK_NAMES } from '../src/calls/call-record.js';
 import { FACT_COLUMNS } from '../src/calls/call-row.js';
 import { partitionBounds, partitionName } from '../src/calls/upkeep/days.js';
 import type { FieldError, Problem } from '../src/common/errors.js';
@@ -26,18 +27,18 @@ const AWAY = 'postgresql://nobody:secret@127.0.0.1:1/nothing';
 
 let service: TestService;
 /** Of this test alone: what else is in the table does not count. */
-let task: string;
+let mark: string;
 let start: number;
 
 beforeEach(async () => {
   service = await startService();
-  task = `test-${randomUUID()}`;
+  mark = randomUUID();
   start = ownMoment();
 });
 
 afterEach(async () => {
-  await removeCalls('task', task);
-  await removeCalls('user_id', task);
+  await removeCalls('instance_id', mark);
+  await removeCalls('user_id', mark);
 });
 
 const at = (ms: number): string => new Date(start + ms).toISOString();
@@ -45,11 +46,11 @@ const at = (ms: number): string => new Date(start + ms).toISOString();
 const store = (...calls: NewCall[]): Promise<void> =>
   storeCalls(
     service,
-    calls.map((call) => ({ ...call, task })),
+    calls.map((call) => ({ interview_id: mark, ...call, instance_id: mark })),
   );
 
 async function list(parameters: string): Promise<CallPageDto> {
-  const { status, body } = await service.get<CallPageDto>(`/api/calls?task=${task}&${parameters}`);
+  const { status, body } = await service.get<CallPageDto>(`/api/calls?interview_id=${mark}&${parameters}`);
   expect(status).toBe(200);
   return body;
 }
@@ -99,14 +100,16 @@ describe('GET /api/calls', () => {
   });
 
   it('has a call that was made just now', async () => {
-    const reply = await service.post('/chat', { message: 'What is LLMOps?', user_id: task });
-    const { body } = await service.get<CallPageDto>(`/api/calls?user_id=${task}`);
+    const reply = await service.post('/chat', { message: 'What is LLMOps?', user_id: mark });
+    const { body } = await service.get<CallPageDto>(`/api/calls?user_id=${mark}`);
     expect(idsOf(body.calls)).toEqual([reply.headers['x-call-id']]);
   });
 
   it.each<[filter: string, facts: Partial<NewCall>]>([
     ['model=asked-x', { model_asked: 'asked-x' }],
     ['model=served-x', { model_served: 'served-x' }],
+    ['task=feedback', { task: 'feedback' }],
+    ['task=v1_chat', { task: 'v1_chat' }],
     ['outcome=failed', { outcome: 'failed' }],
     ['outcome=interrupted', { outcome: 'interrupted' }],
     ['user_id=u-7', { user_id: 'u-7' }],
@@ -124,13 +127,18 @@ describe('GET /api/calls', () => {
       callAt(start, { total_ms: 499.9 }),
       callAt(start, { total_ms: null, outcome: 'running' }),
     );
-    expect(idsOf((await list(filter)).calls)).toEqual([found.id]);
+    const { body } = await service.get<CallPageDto>(`/api/calls?from=${at(0)}&to=${at(1)}&${filter}`);
+    expect(idsOf(body.calls)).toEqual([found.id]);
   });
 
-  it('finds by task, whole names only', async () => {
+  it('finds by whole names only', async () => {
     await store(callAt(start));
-    const { body } = await service.get<CallPageDto>(`/api/calls?task=${task.slice(0, -1)}`);
+    const { body } = await service.get<CallPageDto>(`/api/calls?interview_id=${mark.slice(0, -1)}`);
     expect(body).toEqual({ calls: [], next_cursor: null });
+  });
+
+  it.each(TASK_NAMES)('takes the task %s', async (name) => {
+    expect(await list(`task=${name}`)).toEqual({ calls: [], next_cursor: null });
   });
 
   it('takes from as the first moment and to as the first one after', async () => {
@@ -201,7 +209,7 @@ describe('a cursor', () => {
   it('is the same after a restart and on another replica', async () => {
     const { body } = await (
       await startService()
-    ).get<CallPageDto>(`/api/calls?task=${task}&cursor=${cursor}`);
+    ).get<CallPageDto>(`/api/calls?interview_id=${mark}&cursor=${cursor}`);
     expect(body.calls).toHaveLength(1);
   });
 
@@ -214,7 +222,7 @@ describe('a cursor', () => {
     ['is padded', (text) => `${text}=`],
     ['is a word', () => 'next'],
   ])('is refused that %s', async (_, change) => {
-    expect(await findings(`/api/calls?task=${task}&cursor=${change(cursor)}`)).toEqual([
+    expect(await findings(`/api/calls?interview_id=${mark}&cursor=${change(cursor)}`)).toEqual([
       {
         path: '/cursor',
         message: 'cursor must be the next_cursor of a reply to the same filters; leave it out to begin anew',
@@ -225,7 +233,7 @@ describe('a cursor', () => {
   it.each(['user_id=u-7', 'min_latency=1', 'from=1970-01-02', 'outcome=ok'])(
     'is refused with another filter: %s',
     async (filter) => {
-      expect(await findings(`/api/calls?task=${task}&${filter}&cursor=${cursor}`)).toMatchObject([
+      expect(await findings(`/api/calls?interview_id=${mark}&${filter}&cursor=${cursor}`)).toMatchObject([
         { path: '/cursor' },
       ]);
     },
@@ -249,8 +257,11 @@ describe('parameters', () => {
     ['min_latency=-1', '/min_latency', /^min_latency must be a whole number from 0 to 86400000$/],
     ['min_latency=1.5', '/min_latency', /whole number/],
     ['outcome=success', '/outcome', /running, ok, failed, cancelled, interrupted$/],
-    ['task=', '/task', /^task must be one text of 1 to 200 characters without control characters$/],
-    ['task=a&task=b', '/task', /must be one text/],
+    ['task=', '/task', /^task must be one of the following values: chat, /],
+    ['task=nonsense', '/task', / chat_prompt, .* v1_chat, v1_completions, v1_embeddings$/],
+    ['task=chat&task=report', '/task', /must be one of/],
+    ['model=', '/model', /^model must be one text of 1 to 200 characters without control characters$/],
+    ['model=a&model=b', '/model', /must be one text/],
     ['limit=1&limit=2', '/limit', /whole number/],
     ['user_id=%00', '/user_id', /control characters/],
     [`user_id=${'u'.repeat(201)}`, '/user_id', /200 characters/],
@@ -294,7 +305,7 @@ describe('a moment', () => {
 
 describe('GET /api/calls/{id}', () => {
   it('shows everything of a call', async () => {
-    const { headers } = await service.post('/chat', { message: '질문 "하나"', user_id: task });
+    const { headers } = await service.post('/chat', { message: '질문 "하나"', user_id: mark });
     const { status, body } = await service.get<CallDto>(`/api/calls/${headers['x-call-id'] ?? ''}`);
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -320,6 +331,12 @@ describe('GET /api/calls/{id}', () => {
       reply: null,
       tries: null,
     });
+  });
+
+  it('says where to find an id, and nothing of what was not asked for', async () => {
+    const { remedy } = (await service.get<Problem>('/api/calls/unknown')).body;
+    expect(remedy).toMatch(/X-Call-Id.*GET \/api\/calls/);
+    expect(remedy).not.toMatch(/cancel/);
   });
 
   it.each(['unknown', '1', 'exports', "' or 1=1 --"])('knows no call with the id %s', async (id) => {
@@ -386,7 +403,7 @@ describe('a log of many days', () => {
       // A clock that is ahead.
       ...[Date.now() + DAY_MS, Date.now() + 40 * DAY_MS],
     ];
-    const calls = moments.map((moment) => callAt(moment, { task }));
+    const calls = moments.map((moment) => callAt(moment));
     await storeCalls(log, calls);
     return calls.toSorted((one, other) => (one.id < other.id ? -1 : 1));
   }
@@ -602,7 +619,7 @@ describe('access', () => {
 describe('without texts (LOG_CONTENT=none)', () => {
   it('shows facts and null for texts', async () => {
     const silent = await startService({ logContent: 'none' });
-    const { headers } = await silent.post('/chat', { message: 'What is LLMOps?', user_id: task });
+    const { headers } = await silent.post('/chat', { message: 'What is LLMOps?', user_id: mark });
     const { body } = await silent.get<CallDto>(`/api/calls/${headers['x-call-id'] ?? ''}`);
     expect(body).toMatchObject({
       outcome: 'ok',
@@ -612,7 +629,7 @@ describe('without texts (LOG_CONTENT=none)', () => {
       request: null,
       reply: null,
     });
-    const page = await silent.get<CallPageDto>(`/api/calls?user_id=${task}`);
+    const page = await silent.get<CallPageDto>(`/api/calls?user_id=${mark}`);
     expect(page.body.calls).toMatchObject([{ question: null, answer: null }]);
   });
 });
@@ -654,7 +671,7 @@ describe('a query', () => {
 
   it('cannot write', async () => {
     const { db } = service.app.get(DatabaseService);
-    const write = sql<object>`delete from calls where task = ${task}`.compile(db);
+    const write = sql<object>`delete from calls where instance_id = ${mark}::uuid`.compile(db);
     await expect(service.app.get(LogReader).read(write)).rejects.toMatchObject({
       code: 'DATABASE_UNAVAILABLE',
     });

@@ -15,6 +15,7 @@ import {
   MODEL,
   nextCall,
 } from './support/openai-wire.js';
+import { sendRaw } from './support/raw-http.js';
 import { startService, startStub } from './support/service.js';
 import { firstOnWire, wire } from './support/wire.js';
 
@@ -440,6 +441,30 @@ describe('an error under /v1', () => {
 
     expectOpenAiError(reply, 'METHOD_NOT_ALLOWED');
     expect(reply.headers.allow).toBe('POST');
+  });
+
+  it('is given for a wrong method on one model, whose name may hold slashes', async () => {
+    const service = await startService();
+
+    const reply = await service.post('/v1/models/an-organisation/a-model', {});
+
+    expectOpenAiError(reply, 'METHOD_NOT_ALLOWED');
+    expect(reply.headers.allow).toBe('GET, HEAD');
+  });
+
+  it('is given for a URL that cannot be decoded', async () => {
+    const service = await startService();
+
+    const message = expectOpenAiError(await service.get('/v1/models/%zz'), 'MALFORMED_REQUEST');
+
+    expect(message).toContain('The URL cannot be decoded.');
+  });
+
+  it('is given where the header Expect asks for what is not done', async () => {
+    const service = await startService();
+    const bytes = `POST ${CHAT} HTTP/1.1\r\nHost: x\r\nExpect: cake\r\nConnection: close\r\n\r\n`;
+
+    expectOpenAiError(await sendRaw<OpenAiError>(service.url, bytes), 'MALFORMED_REQUEST');
   });
 
   it('is given without a key, and with a wrong one', async () => {

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
+import { TASK_NAMES, type TaskName } from '../calls/call-record.js';
 import type { StoredOutcome } from '../database/tables.js';
 import { IsMoment, IsSearchText, IsWholeNumber } from './query-checks.js';
 
@@ -27,10 +28,10 @@ export class CallFilterDto {
   @IsMoment()
   to?: string;
 
-  /** @example 'feedback' */
   @IsOptional()
-  @IsSearchText()
-  task?: string;
+  @IsIn(TASK_NAMES)
+  @ApiProperty({ enum: TASK_NAMES, required: false })
+  task?: TaskName;
 
   /** The model that was asked for, or the one that answered. */
   @IsOptional()

@@ -16,6 +16,21 @@ export type Judgement = Rung | Flaw;
 /** How a call ended. */
 export type Outcome = 'ok' | 'failed' | 'cancelled';
 
+/** What may be asked for: metrics and the call log name calls by it. Names with `v1_` are of the routes of OpenAI's API. */
+export const TASK_NAMES = [
+  'chat',
+  'chat_message',
+  'chat_prompt',
+  'feedback',
+  'interview_step',
+  'report',
+  'v1_chat',
+  'v1_completions',
+  'v1_embeddings',
+] as const;
+
+export type TaskName = (typeof TASK_NAMES)[number];
+
 /** What a call is known by besides its question: what its caller said of it, and the prompt that he chose. */
 export interface CallLabels {
   readonly interviewId?: string;
@@ -74,8 +89,7 @@ export class CallRecord {
   code: string | undefined;
 
   constructor(
-    /** The task's name; the routes of OpenAI's API have names of their own. */
-    readonly task: string,
+    readonly task: TaskName,
     readonly lane: string,
     /** Whether the caller gets a stream. */
     readonly streams: boolean,

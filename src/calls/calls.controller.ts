@@ -22,6 +22,9 @@ export class CallsController {
   cancel(@Param('id') id: string, @Context() context: RequestContext): CancelledDto {
     const cancelled = this.running.cancel(id, context.caller);
     if (cancelled.length > 0) return { cancelled };
-    throw new ServiceError('CALL_NOT_FOUND', 'No running call of this key has that id; it may be over.');
+    throw new ServiceError(
+      'CALL_NOT_FOUND',
+      'No running call of this key has that X-Call-Id or X-Request-Id; it may be over.',
+    );
   }
 }

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errorReply } from './error-reply.js';
 import { PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
 import { requestIdOf } from './request-context.js';
 
-/** Answers what Node's HTTP parser refuses before there is a request: the same shape as every other error. */
+/** Answers what Node's HTTP parser refuses before there is a request, and so a path: as problem+json. */
 export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -30,11 +31,8 @@ export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket)
 export function frameworkErrorHandler(_error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const requestId = requestIdOf(request.headers['x-request-id']);
   const error = new ServiceError('MALFORMED_REQUEST', 'The URL cannot be decoded.');
-  void reply
-    .status(error.status)
-    .type(PROBLEM_TYPE)
-    .header('x-request-id', requestId)
-    .send(JSON.stringify(toProblem(error, requestId)));
+  const { status, headers, body } = errorReply(error, request.url, requestId);
+  void reply.status(status).headers(headers).header('x-request-id', requestId).send(body);
 }
 
 /** Answers what Node refuses by itself, with an empty body: an expectation other than 100-continue. */
@@ -45,9 +43,9 @@ export function registerExpectations(server: FastifyInstance): void {
       'MALFORMED_REQUEST',
       'The header Expect asks for what this service does not do.',
     );
-    const body = JSON.stringify(toProblem(error, requestId));
-    response.writeHead(error.status, {
-      'content-type': PROBLEM_TYPE,
+    const { status, headers, body } = errorReply(error, request.url ?? '', requestId);
+    response.writeHead(status, {
+      ...headers,
       'content-length': Buffer.byteLength(body),
       'x-request-id': requestId,
     });

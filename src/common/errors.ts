@@ -56,8 +56,7 @@ const catalogue = {
   CALL_NOT_FOUND: {
     status: 404,
     title: 'No such call',
-    remedy:
-      'Take X-Call-Id from the reply’s headers, or to cancel a call the X-Request-Id that you sent, and the key that made the call.',
+    remedy: 'Take the id from X-Call-Id in the reply’s headers, or from the list that GET /api/calls shows.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,

@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isOpenAiRoute, toOpenAiError } from './openai-error.js';
-import { type ErrorCode, PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
+import { errorReply } from './error-reply.js';
+import { type ErrorCode, ServiceError } from './errors.js';
 
-/** Turns whatever was thrown into problem+json. What is not meant for callers stays in the log. */
+/** Answers whatever was thrown. What is not meant for callers stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -11,24 +11,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const error = thrown instanceof ServiceError ? thrown : this.translate(thrown, request);
-    const { retryAfterSeconds, headers } = error.extras;
-
-    if (retryAfterSeconds !== undefined) reply.header('retry-after', Math.ceil(retryAfterSeconds));
-    if (headers) reply.headers(headers);
-    if (error.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
-    if (isOpenAiRoute(request.url)) {
-      const { status, headers: own, body } = toOpenAiError(error);
-      void reply
-        .status(status)
-        .headers(own)
-        .type('application/json; charset=utf-8')
-        .send(JSON.stringify(body));
-      return;
-    }
-    void reply
-      .status(error.status)
-      .type(PROBLEM_TYPE)
-      .send(JSON.stringify(toProblem(error, request.ctx.requestId)));
+    const { status, headers, body } = errorReply(error, request.url, request.ctx.requestId);
+    void reply.status(status).headers(headers).send(body);
   }
 
   private translate(thrown: unknown, request: FastifyRequest): ServiceError {

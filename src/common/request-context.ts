@@ -30,6 +30,9 @@ export interface CallFacts {
 /** Why the work on a request ended before its reply was written. */
 export type LeavingReason = 'disconnected' | 'cancelled' | 'too slow';
 
+/** Behind a type in Accept: this one not. https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2 */
+const WEIGHT_OF_NONE = /^q=0(\.0*)?$/;
+
 /** What is known about the HTTP request that is being answered. */
 export class RequestContext {
   /** `performance.now()` at arrival. */
@@ -74,7 +77,10 @@ export class RequestContext {
 
   /** Whether the caller's Accept header asks for a stream of events. */
   get acceptsEvents(): boolean {
-    return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(this.request.headers.accept ?? '');
+    return (this.request.headers.accept ?? '').split(',').some((range) => {
+      const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+      return type === 'text/event-stream' && !parameters.some((parameter) => WEIGHT_OF_NONE.test(parameter));
+    });
   }
 
   /** Takes the reply out of the framework's hands: from here on it is a stream of events. */

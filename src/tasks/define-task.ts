@@ -1,3 +1,4 @@
+import type { TaskName } from '../calls/call-record.js';
 import type { FieldError } from '../common/errors.js';
 import type { Sampling } from '../engine/engine-request.js';
 import { textHash } from '../common/text-hash.js';
@@ -9,7 +10,7 @@ type Lane = 'live' | 'interactive' | 'background';
 
 /** What every kind of question fixes for itself. */
 export interface Task {
-  readonly name: string;
+  readonly name: TaskName;
   readonly lane: Lane;
   /**
    * How the engine is asked where the caller waits for the whole reply. A stream shows a frozen engine within

@@ -49,7 +49,7 @@ export async function storeCalls(service: TestService, calls: readonly NewCall[]
 }
 
 /** Removes what a test has written; its service may be gone by then. */
-export async function removeCalls(column: 'task' | 'user_id', value: string): Promise<void> {
+export async function removeCalls(column: 'instance_id' | 'user_id', value: string): Promise<void> {
   const client = new Client(process.env.TEST_DATABASE_URL);
   await client.connect();
   await client.query(`delete from calls where ${column} = $1`, [value]);
