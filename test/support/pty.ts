@@ -34,6 +34,8 @@ export const NO_PTY = HAS_PTY ? '' : ' (skipped: it needs `script` of util-linux
 interface PtyOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Whether a shell is around it that shows it as one of its jobs when it is stopped, and at Enter lets it go on. */
+  readonly isJob?: boolean;
 }
 
 const running: Pty[] = [];
@@ -59,18 +61,15 @@ export class Pty {
     return pty;
   }
 
-  private constructor(args: readonly string[], { env = {}, cwd }: PtyOptions) {
+  private constructor(args: readonly string[], { env = {}, cwd, isJob = false }: PtyOptions) {
     const command = [process.execPath, CLIENT, ...args].map(quoted).join(' ');
+    const run = isJob ? asJob(command) : `exec ${command}`;
     // The size is set from inside: `script` gives a terminal without one where it has none itself.
-    this.#child = spawn(
-      'script',
-      ['-qec', `stty cols ${COLUMNS} rows ${ROWS}; exec ${command}`, '/dev/null'],
-      {
-        stdio: ['pipe', 'pipe', 'inherit'],
-        env: { PATH: process.env.PATH, TERM: 'xterm-256color', LANG: 'C.UTF-8', SHELL: '/bin/sh', ...env },
-        ...(cwd !== undefined && { cwd }),
-      },
-    );
+    this.#child = spawn('script', ['-qec', `stty cols ${COLUMNS} rows ${ROWS}; ${run}`, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { PATH: process.env.PATH, TERM: 'xterm-256color', LANG: 'C.UTF-8', SHELL: '/bin/sh', ...env },
+      ...(cwd !== undefined && { cwd }),
+    });
     this.#child.stdout.setEncoding('utf8');
     this.#child.stdout.on('data', (text: string) => {
       this.raw += text;
@@ -143,6 +142,11 @@ export class Pty {
       throw new Error(`Waited in vain for it ${what}. Its screen:\n${this.screen}`, { cause: error });
     }
   }
+}
+
+/** As a job of two processes, which is what `npm run` makes of it. */
+function asJob(command: string): string {
+  return `set -m; sh -c ${quoted(`${command}; exit $?`)}; jobs; read -r line; fg`;
 }
 
 function quoted(word: string): string {

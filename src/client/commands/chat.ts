@@ -3,7 +3,7 @@ import type { Sampling } from '../api/generation.js';
 import type { LLMClient } from '../api/llm-client.js';
 import type { Context } from '../context.js';
 import type { ExitCode } from '../faults/fault.js';
-import { decimal, wholeNumber } from '../flags.js';
+import { addSamplingFlags } from '../sampling-flags.js';
 import type { Text } from '../text.js';
 
 const EXAMPLES: Text = {
@@ -38,19 +38,9 @@ export const chat: ClientCommand = {
   },
   asksServer: true,
   describe(command, text) {
-    command
-      .option(
-        '--model <name>',
-        text({ en: 'else the first that the server lists', ko: '없으면 서버의 첫 모델' }),
-      )
-      .option('--system <text>', text({ en: 'system prompt', ko: '시스템 프롬프트' }))
-      .option('--temperature <number>', text({ en: '0 to 2', ko: '0에서 2' }), decimal({ min: 0, max: 2 }))
-      .option(
-        '--max-tokens <number>',
-        text({ en: 'tokens of an answer at the most', ko: '답변의 최대 토큰 수' }),
-        wholeNumber({ min: 1 }),
-      )
-      .addHelpText('after', text(EXAMPLES));
+    command.option('--system <text>', text({ en: 'system prompt', ko: '시스템 프롬프트' }));
+    addSamplingFlags(command, text, { only: ['model', 'temperature', 'maxTokens'] });
+    command.addHelpText('after', text(EXAMPLES));
   },
   withoutOutput: () => 'undone',
   async run(context, flags) {

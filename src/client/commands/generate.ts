@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { decimal, wholeNumber } from '../flags.js';
+import { wholeNumber } from '../flags.js';
 import { ENCODINGS, PRINT_FORMATS, PROMPT_FORMATS } from '../prompts/choices.js';
+import { addSamplingFlags } from '../sampling-flags.js';
 import type { Text } from '../text.js';
 import type { ClientCommand } from './command.js';
 
@@ -104,37 +105,11 @@ export const generate: ClientCommand = {
           }),
         ).choices(PRINT_FORMATS),
       )
-      .optionsGroup(text({ en: 'Model:', ko: '모델:' }))
-      .option('--model <name>', text({ en: 'the server’s first', ko: '서버의 첫 모델' }))
-      .option(
-        '--temperature <number>',
-        text({ en: '0 to 2', ko: '0에서 2까지' }),
-        decimal({ min: 0, max: 2 }),
-      )
-      .option(
-        '--top-p <number>',
-        text({ en: 'over 0, at most 1', ko: '0 초과 1 이하' }),
-        decimal({ min: 0.001, max: 1 }),
-      )
-      .option(
-        '--max-tokens <number>',
-        text({
-          en: 'of an answer (1024; a chat’s is the server’s)',
-          ko: '답의 최대 토큰 수 (1024, 채팅은 서버 기본값)',
-        }),
-        wholeNumber({ min: 1 }),
-      )
-      .option(
-        '--seed <number>',
-        text({ en: 'for the same answer again', ko: '같은 답을 다시 얻기 위한 시드' }),
-        wholeNumber({ min: 0 }),
-      )
-      .option(
-        '--stop <text>',
-        text({ en: 'ends the answer; may be repeated', ko: '답을 끝낼 문자열 (여러 번 지정 가능)' }),
-        (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
-      )
-      .addHelpText('after', text(EXAMPLES));
+      .optionsGroup(text({ en: 'Model:', ko: '모델:' }));
+    addSamplingFlags(command, text, {
+      tokensUnlessSaid: { en: '1024; a chat’s is the server’s', ko: '1024, 채팅은 서버 기본값' },
+    });
+    command.addHelpText('after', text(EXAMPLES));
   },
   withoutOutput: ({ output, resume }) =>
     output === undefined && resume === undefined ? 'undone' : 'goes on',

@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { ClientFault, wrongUse } from '../faults/fault.js';
 import { PRIVATE } from '../new-file.js';
 import { writeFault } from '../faults/write-fault.js';
@@ -6,7 +7,10 @@ import { writeFault } from '../faults/write-fault.js';
 /** What the lock of a file of results is called behind that file's name. */
 const LOCK = '.lock';
 
-/** Keeps other runs away from a file of results: a file beside it with the number of the process that writes there. */
+/**
+ * Keeps other runs away from a file of results, by whatever path they come to it: a file beside it with the number of
+ * the process that writes there.
+ */
 export class ResultLock {
   private constructor(private readonly path: string) {}
 
@@ -15,7 +19,7 @@ export class ResultLock {
    * @throws ClientFault where another run has it, or it cannot be written
    */
   static take(results: string): ResultLock {
-    const path = results + LOCK;
+    const path = lockOf(results);
     try {
       if (!create(path)) {
         if (isHeld(path)) throw heldByAnother(results, path);
@@ -30,6 +34,25 @@ export class ResultLock {
 
   release(): void {
     rmSync(this.path, { force: true });
+  }
+}
+
+/** @throws ClientFault where there is no way to the file */
+function lockOf(results: string): string {
+  try {
+    return realPathOf(results) + LOCK;
+  } catch (error) {
+    throw writeFault(error, results, 2);
+  }
+}
+
+/** The one path of a file that may not be there yet. */
+function realPathOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return join(realpathSync(dirname(file)), basename(file));
   }
 }
 

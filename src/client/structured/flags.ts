@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { StructuredTask } from '../api/llm-client.js';
-import { decimal, wholeNumber } from '../flags.js';
+import { wholeNumber } from '../flags.js';
 import { type Encoding, ENCODINGS } from '../prompts/choices.js';
+import { addSamplingFlags, several } from '../sampling-flags.js';
 import type { Text } from '../text.js';
 
 /** The service's own bounds (its /docs). */
@@ -97,34 +98,11 @@ export function addStructuredFlags(
     }),
     (names: string) => names.split(',').map((name) => name.trim()),
   );
-  addSampling(command, text);
+  addSamplingFlags(command, text, {
+    maxTokens: { min: 1, max: MAX_TOKENS },
+    seed: { min: 0, max: MAX_SEED },
+  });
   addLabels(command, text);
-}
-
-function addSampling(command: Command, text: (text: Text) => string): void {
-  command
-    .option('--model <name>', text({ en: 'one that the engine serves', ko: '사용할 모델' }))
-    .option('--temperature <number>', text({ en: '0 to 2', ko: '0 ~ 2' }), decimal({ min: 0, max: 2 }))
-    .option(
-      '--top-p <number>',
-      text({ en: 'over 0, at most 1', ko: '0 초과 1 이하' }),
-      decimal({ min: 0.001, max: 1 }),
-    )
-    .option(
-      '--max-tokens <number>',
-      text({ en: 'of the reply', ko: '응답의 최대 토큰 수' }),
-      wholeNumber({ min: 1, max: MAX_TOKENS }),
-    )
-    .option(
-      '--seed <number>',
-      text({ en: 'for sampling', ko: '샘플링 시드' }),
-      wholeNumber({ min: 0, max: MAX_SEED }),
-    )
-    .option(
-      '--stop <text>',
-      text({ en: 'ends the reply; may be repeated', ko: '응답을 끝낼 문자열, 반복 가능' }),
-      several,
-    );
 }
 
 function addLabels(command: Command, text: (text: Text) => string): void {
@@ -138,12 +116,7 @@ function addLabels(command: Command, text: (text: Text) => string): void {
     .option('--user <id>', text({ en: 'your id of the user', ko: '사용자 ID' }))
     .option(
       '--tag <tag>',
-      text({ en: 'for the log; may be repeated', ko: '로그용 태그, 반복 가능' }),
+      text({ en: 'for the log; may be repeated', ko: '로그용 태그 (여러 번 지정 가능)' }),
       several,
     );
-}
-
-/** A flag that may be given more than once. */
-function several(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

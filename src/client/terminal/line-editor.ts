@@ -55,6 +55,8 @@ export class LineEditor implements LineSource {
   readonly #actions: Readonly<Record<string, (reading: Reading) => void>>;
   #reading: Reading | undefined;
   #pasted: string | undefined;
+  /** Whether the last mark that came began a paste; those that are kept for later count too. */
+  #isPasteComing = false;
   #killed = '';
   #isDrawDue = false;
   #interrupt: (() => void) | undefined;
@@ -67,14 +69,13 @@ export class LineEditor implements LineSource {
   ) {
     this.#actions = this.#newActions();
     emitKeypressEvents(stdin);
-    stdin.setRawMode(true);
     stdin.on('keypress', this.#onKey);
     stdin.on('end', this.#onEnd);
     screen.on?.('resize', this.#onResize);
     stop.addEventListener('abort', this.#onEnd);
     // However the process ends, the shell that comes back would show the marks.
-    process.once('exit', this.#onExit);
-    screen.write(PASTE_MARKS_ON);
+    process.once('exit', this.#giveBack);
+    this.#takeOver();
     stdin.resume();
   }
 
@@ -113,13 +114,17 @@ export class LineEditor implements LineSource {
     this.stdin.off('end', this.#onEnd);
     this.screen.off?.('resize', this.#onResize);
     this.stop.removeEventListener('abort', this.#onEnd);
-    process.off('exit', this.#onExit);
-    this.#onExit();
+    process.off('exit', this.#giveBack);
+    this.#giveBack();
     this.stdin.pause();
   }
 
   readonly #onKey = (text: string | undefined, key: Key): void => {
-    if (this.#reading) this.#press(this.#reading, { text, key });
+    if (isPasteMark(key)) this.#isPasteComing = key.name === 'paste-start';
+    // A paste whose end never came would swallow all that is typed.
+    if (isInterrupt(key)) this.#isPasteComing = false;
+    if (isSuspend(key) && !this.#isPasteComing) this.#suspend();
+    else if (this.#reading) this.#press(this.#reading, { text, key });
     else if (isInterrupt(key) && this.#interrupt) this.#interrupt();
     else if (this.#ahead.length < MOST_KEYS_AHEAD || isPasteMark(key)) this.#ahead.push({ text, key });
   };
@@ -128,10 +133,33 @@ export class LineEditor implements LineSource {
     if (this.#reading) this.#finish(this.#reading, { type: 'end' });
   };
 
-  readonly #onExit = (): void => {
+  /** Makes the terminal send single keys. */
+  #takeOver(): void {
+    this.stdin.setRawMode(true);
+    this.screen.write(PASTE_MARKS_ON);
+  }
+
+  /** Leaves the terminal as it was. */
+  readonly #giveBack = (): void => {
     this.screen.write(PASTE_MARKS_OFF);
     this.stdin.setRawMode(false);
   };
+
+  /** Stops as at Ctrl-Z in a terminal without an editor: with all that runs in this job, such as the npm that began it. */
+  #suspend(): void {
+    if (process.platform === 'win32') return;
+    const { cursor } = this.#buffer;
+    if (this.#reading) this.#drawToEnd(this.#reading);
+    this.screen.write('^Z\r\n');
+    this.#giveBack();
+    // Returns at SIGCONT; at once where no shell is there that could send it, and nothing is stopped.
+    process.kill(0, 'SIGTSTP');
+    this.#takeOver();
+    if (!this.#reading) return;
+    this.#buffer.moveTo(cursor);
+    this.#reading.cursorRow = 0;
+    this.#draw(this.#reading);
+  }
 
   readonly #onResize = (): void => {
     this.#drawSoon();
@@ -299,8 +327,7 @@ export class LineEditor implements LineSource {
 
   #finish(reading: Reading, line: TypedLine): void {
     this.#reading = undefined;
-    this.#buffer.moveTo(this.#buffer.graphemes.length);
-    this.#draw(reading);
+    this.#drawToEnd(reading);
     this.screen.write(line.type === 'interrupt' ? '^C\r\n' : '\r\n');
     reading.end(line);
   }
@@ -318,6 +345,12 @@ export class LineEditor implements LineSource {
       this.#isDrawDue = false;
       if (this.#reading) this.#draw(this.#reading);
     });
+  }
+
+  /** What is written next stands behind the text. */
+  #drawToEnd(reading: Reading): void {
+    this.#buffer.moveTo(this.#buffer.graphemes.length);
+    this.#draw(reading);
   }
 
   #draw(reading: Reading): void {
@@ -343,6 +376,10 @@ export class LineEditor implements LineSource {
 
 function isInterrupt({ ctrl, name }: Key): boolean {
   return ctrl === true && name === 'c';
+}
+
+function isSuspend({ ctrl, meta, name }: Key): boolean {
+  return ctrl === true && meta !== true && name === 'z';
 }
 
 function isPasteMark({ name }: Key): boolean {
