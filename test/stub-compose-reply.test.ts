@@ -42,6 +42,9 @@ const GOOD_ANSWER =
   'I sorted the rows by id before locking, because a deadlock needs a cycle, and lowered the lock timeout to ' +
   '2 seconds instead of 30. In the 6 months since, there were 0 deadlocks.';
 
+const KOREAN_ANSWER =
+  '인덱스는 전체를 읽지 않고 행을 찾기 위한 자료 구조입니다. 주문 조회가 3초 걸렸는데 실행 계획을 보고 복합 인덱스를 추가해서 0.2초로 줄였습니다. 쓰기가 느려지기 때문에 2개만 두었고, 6개월 동안 장애가 0건이었습니다.';
+
 describe('the step the stub takes', () => {
   it('asks the next prepared question word for word after a good answer', () => {
     const reply = step(['Interviewer: What is a deadlock?', `Candidate: ${GOOD_ANSWER}`]);
@@ -184,6 +187,27 @@ describe("the stub's judgement", () => {
   });
 });
 
+describe('the summary of the stub', () => {
+  const summary = (...answers: string[]): unknown =>
+    reply(REPORT, [user(answers.map((answer) => `질문: 인덱스가 무엇인가요?\n답변: ${answer}`).join('\n'))])
+      .summary;
+
+  it.each([
+    [['모르겠습니다.'], /^답변의 근거가 부족했습니다\./],
+    [['모르겠습니다.', '글쎄요.'], /^답변 2개 모두 근거가 부족했습니다\./],
+    [[KOREAN_ANSWER], /^답변이 구체적이었습니다\./],
+    [[KOREAN_ANSWER, KOREAN_ANSWER], /^답변 2개가 모두 구체적이었습니다\./],
+    [[KOREAN_ANSWER, '글쎄요.'], /^답변 2개 가운데 1개는 구체적이었고 1개는 근거가 부족했습니다\./],
+  ])('counts the answers as people do: %j', (answers, expected) => {
+    expect(summary(...answers)).toMatch(expected);
+  });
+
+  it('counts no answer in words', () => {
+    const report = reply(REPORT, [user('Q: What is a lock?\nA: No idea.')]);
+    expect(report.summary).toMatch(/^No answer was concrete; evidence was missing\. \(/);
+  });
+});
+
 describe('the JSON of the stub', () => {
   it('keeps the order of the properties and has a space after each comma and colon only', () => {
     const schema = object({
@@ -256,6 +280,16 @@ describe('the text of the stub', () => {
     expect(composeReply([user('What is a lock?')], undefined)).toMatch(
       /“What is a lock\?”.*stub.*not a model/,
     );
+  });
+
+  it.each([
+    ['안녕', '“안녕”이라고'],
+    ['안녕하세요!', '“안녕하세요!”라고'],
+    ['2+2는?', '“2+2는?”이라고'],
+    ['안녕'.normalize('NFD'), '이라고'],
+    ['이건 SQL', '“이건 SQL”라고'],
+  ])('puts the particle behind %s that its last sound wants', (message, expected) => {
+    expect(composeReply([user(message)], undefined)).toContain(`${expected} 하셨네요.`);
   });
 
   it('speaks Korean to a Korean question', () => {

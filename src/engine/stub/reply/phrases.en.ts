@@ -118,7 +118,9 @@ export const ENGLISH: Phrases = {
     const counts =
       good.length === assessments.length
         ? `Every answer was concrete (${assessments.length} in all).`
-        : `${good.length} of ${assessments.length} answers were concrete; the others lacked evidence.`;
+        : good.length === 0
+          ? 'No answer was concrete; evidence was missing.'
+          : `${good.length} of ${assessments.length} answers were concrete; the others lacked evidence.`;
     const highlight = best && good.length > 0 ? ` The strongest answer was on ${best.topic}.` : '';
     return `${counts}${highlight} (Written by rule by the built-in stub, not by a model.)`;
   },

@@ -4,6 +4,10 @@ import type { Phrases } from './phrases.js';
 import { clip } from './text.js';
 
 const SHORTEST_QUOTE = 8;
+
+/** Unicode has the syllables in the order of their finals, of which the first is none. */
+const FIRST_SYLLABLE = 0xac00;
+const FINALS = 28;
 const CHAT_QUOTE = 60;
 
 const GAPS: Record<Gap, string> = {
@@ -14,7 +18,7 @@ const GAPS: Record<Gap, string> = {
   relevance: '질문에 맞는 내용',
 };
 
-// Words of the prompt stand where no particle depends on their last sound: before 라고, 에 대해, 질문, 같은.
+// Other words of the prompt stand where no particle depends on their last sound: before 에 대해, 질문, 같은.
 export const KOREAN: Phrases = {
   defaultQuestions: [
     '최근에 맡으신 일 가운데 가장 어려웠던 문제와, 그 문제를 어떻게 풀어 가셨는지 말씀해 주세요.',
@@ -66,7 +70,7 @@ export const KOREAN: Phrases = {
     const opening =
       quote.length < SHORTEST_QUOTE
         ? `${topic}에 대해 조금 더 여쭙겠습니다.`
-        : `방금 “${quote}”라고 하셨는데요,`;
+        : `방금 ${quoted(quote)}라고 하셨는데요,`;
     return judgement.figures.length === 0
       ? `${opening} 어떤 상황이었고 전후로 수치가 얼마나 달라졌는지 들려주시겠어요?`
       : `${opening} 왜 그 방법을 고르셨고 어떤 대안을 버리셨는지 들려주시겠어요?`;
@@ -100,7 +104,7 @@ export const KOREAN: Phrases = {
     if (quality === 'thin')
       return quote.length < SHORTEST_QUOTE
         ? `${topic}에 대한 답이 짧아 판단하기 어렵습니다(부족한 점: ${lacking(judgement)}).`
-        : `“${quote}”라는 말씀은 알겠지만, 그렇게 볼 근거가 부족합니다(부족한 점: ${lacking(judgement)}).`;
+        : `${quoted(quote)}라는 말씀은 알겠지만, 그렇게 볼 근거가 부족합니다(부족한 점: ${lacking(judgement)}).`;
     if (score >= EXCELLENT_SCORE)
       return `${topic}에 대해 ${evidence(judgement)} 상황을 그려 주셨고, 왜 그렇게 했는지까지 분명해서 믿음이 갑니다.`;
     return `${topic}에 대해 ${evidence(judgement)} 직접 한 일을 보여 주셨습니다. 다른 방법과 견주는 말이 더해지면 좋겠습니다.`;
@@ -121,18 +125,14 @@ export const KOREAN: Phrases = {
   summary(assessments) {
     const good = assessments.filter(({ judgement }) => judgement.quality === 'good');
     const [best] = assessments.toSorted((a, b) => b.judgement.score - a.judgement.score);
-    const weak = assessments.length - good.length;
-    const counts =
-      weak === 0
-        ? `답변 ${assessments.length}개가 모두 구체적이었습니다.`
-        : `답변 ${assessments.length}개 가운데 ${good.length}개는 구체적이었고 ${weak}개는 근거가 부족했습니다.`;
+    const counts = countsOf(assessments.length, good.length);
     const highlight = best && good.length > 0 ? ` 가장 좋은 답변은 ${best.topic}에 대한 것이었습니다.` : '';
     return `${counts}${highlight} (모델이 아니라 내장 스텁이 규칙으로 쓴 요약입니다.)`;
   },
 
   chat(message) {
     const heard =
-      message === '' ? '아직 아무 말씀도 없으셨네요.' : `“${clip(message, CHAT_QUOTE)}”라고 하셨네요.`;
+      message === '' ? '아직 아무 말씀도 없으셨네요.' : `${quoted(clip(message, CHAT_QUOTE))}라고 하셨네요.`;
     return `${heard} 저는 모델이 아니라 이 서비스에 내장된 스텁이라, 정해진 규칙으로만 답합니다. 모델의 답을 들으시려면 모델이 있는 엔진에 연결해 주세요.`;
   },
 
@@ -140,6 +140,29 @@ export const KOREAN: Phrases = {
     return `내장 스텁이 채운 값(${name})`;
   },
 };
+
+function countsOf(all: number, good: number): string {
+  const answers = all === 1 ? '답변이' : `답변 ${all}개가 모두`;
+  if (good === all) return `${answers} 구체적이었습니다.`;
+  if (good === 0)
+    return all === 1 ? '답변의 근거가 부족했습니다.' : `답변 ${all}개 모두 근거가 부족했습니다.`;
+  return `답변 ${all}개 가운데 ${good}개는 구체적이었고 ${all - good}개는 근거가 부족했습니다.`;
+}
+
+/** A quotation, to be followed by 라고 or 라는. */
+function quoted(words: string): string {
+  return `“${words}”${endsInConsonant(words) ? '이' : ''}`;
+}
+
+/** Whether the last letter is a Hangul syllable with a final consonant; how other letters sound is not known. */
+function endsInConsonant(words: string): boolean {
+  const last =
+    words
+      .normalize('NFC')
+      .match(/[\p{L}\p{N}]/gu)
+      ?.at(-1) ?? '';
+  return /[가-힣]/.test(last) && (last.charCodeAt(0) - FIRST_SYLLABLE) % FINALS !== 0;
+}
 
 function finding(judgement: Judgement): string {
   const { quality, evasion, figures, length } = judgement;
