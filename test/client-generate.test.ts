@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RequestResult } from '../src/client/api/generation.js';
+import { runClient } from '../src/client/program.js';
 import {
   CLIENT,
   type ClientRun,
@@ -93,6 +94,20 @@ async function echo(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Runs the client with a terminal of 40 columns for its output. @returns what it showed there */
+async function onTerminal(args: readonly string[]): Promise<string> {
+  let screen = '';
+  const write = (text: string): boolean => {
+    screen += text;
+    return true;
+  };
+  const output = { isTTY: true, columns: 40, write };
+  const stdin = new PassThrough().end() as unknown as NodeJS.ReadStream;
+  const host = { stdin, stdout: output, stderr: { write }, env: { NO_COLOR: '1' } };
+  await runClient(args, host, new AbortController().signal);
+  return screen;
+}
+
 const TEN = Array.from({ length: 10 }, (_, at) => `question ${at + 1}\n`).join('');
 
 describe('one prompt', () => {
@@ -101,7 +116,7 @@ describe('one prompt', () => {
     const { code, stdout, stderr } = await generate(url, ['--prompt', '2+2는?', '--lang', 'ko']);
 
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^“2\+2는\?”라고 하셨네요.*연결해 주세요\.\n$/);
+    expect(stdout).toMatch(/^“2\+2는\?”이라고 하셨네요.*연결해 주세요\.\n$/);
     expect(stderr).toMatch(/^Qwen\/Qwen3-32B-stub · \d+\.\d\d초 · 토큰 \d+개\n$/);
   });
 
@@ -152,6 +167,37 @@ describe('one prompt', () => {
     const { code, stdout, stderr } = await generate(stub.url, ['--prompt', 'x']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).not.toContain('    at ');
+  });
+
+  it.each([
+    ['--format none', []],
+    ['--format none --quiet', []],
+    ['--output', ['--output', 'r.jsonl', '--quiet']],
+  ])('that fails says why with %s too', async (flags, output) => {
+    const stub = await startStub();
+    stub.script({ kind: 'status', status: 400 }, { kind: 'status', status: 400 });
+    const args =
+      output.length > 0 ? output.map((arg) => arg.replace('r.jsonl', file('r.jsonl'))) : flags.split(' ');
+    const withText = await generate(stub.url, ['--prompt', 'x', '--quiet']);
+    expect(withText.stderr).not.toBe('');
+    const { code, stdout, stderr } = await generate(stub.url, ['--prompt', 'x', ...args]);
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: withText.stderr });
+  });
+
+  it('has an answer that breaks between words on a terminal, and stays what it is in a pipe', async () => {
+    const answer = `${'interview '.repeat(12)}\n\n  그리고 ${'데이터베이스 '.repeat(12)}`;
+    const url = await echo((_, reply) => {
+      reply(answer);
+    });
+    const args = ['generate', '--prompt', 'x', '--quiet', '--url', url];
+    const screen = await onTerminal(args);
+    const lines = screen.trimEnd().split('\n');
+    const words = new Set(['interview', '그리고', '데이터베이스']);
+    expect(
+      lines.flatMap((line) => line.split(' ').filter(Boolean)).filter((word) => !words.has(word)),
+    ).toEqual([]);
+    expect(lines.length).toBeGreaterThan(5);
+    expect((await runClientHere(args)).stdout).toBe(`${answer}\n`);
   });
 });
 
@@ -231,7 +277,46 @@ describe('a file of prompts', () => {
   });
 });
 
+describe('prompts that fail where no answers are printed', () => {
+  const failing = async (...args: string[]): Promise<ClientRun> => {
+    const stub = await startStub();
+    const status = { kind: 'status', status: 400 } as const;
+    stub.script({ kind: 'reply' }, status, status, { kind: 'reply' });
+    return generate(stub.url, ['--prompt-file', file('a.txt', TEN), '--format', 'none', ...args]);
+  };
+
+  it('are counted by kind in the summary, with the first of each', async () => {
+    const { code, stderr } = await failing();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\nFailed: 2\n {2}2 × .+ \(first: prompt 2\)\n/);
+  });
+
+  it('are said with --quiet too, which has nothing else to say', async () => {
+    const { code, stdout, stderr } = await failing('--quiet');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^Failed: 2\n {2}2 × .+ \(first: prompt 2\)\n$/);
+  });
+});
+
 describe('a run that does not end well', () => {
+  it('is interrupted only where somebody interrupts it', async () => {
+    const prompts = file('a.txt', TEN);
+    const args = [CLIENT, '--prompt-file', prompts, '--format', 'jsonl', '--url', await echo()];
+    const { code, stderr } = await run('sh', [
+      '-c',
+      '"$@" > /dev/full',
+      'sh',
+      process.execPath,
+      ...args,
+    ]).then(
+      () => undefined as never,
+      (error: unknown) => error as Failure,
+    );
+    expect(code).toBe(1);
+    expect(stderr).not.toContain('Interrupted');
+    expect(stderr).toContain('Standard output cannot be written: its disk is full; make room.');
+  });
+
   it('asks nothing and writes nothing where no server is there', async () => {
     const output = file('r.jsonl');
     const args = ['--prompt-file', file('a.txt', TEN), '--output', output];
@@ -392,6 +477,22 @@ describe('a file that another run writes', () => {
     const { code, stderr } = await generate(await echo(), ['--prompt', 'x', '--output', output]);
     expect({ code, written: existsSync(output) }).toEqual({ code: 2, written: false });
     expect(stderr).toContain(`Another run writes to ${output}`);
+  });
+
+  it('is left to it by another path too', async () => {
+    const output = file('r.jsonl', '{}\n');
+    const link = file('link.jsonl');
+    symlinkSync(output, link);
+    const linkedFolder = join(folder, 'here');
+    symlinkSync(folder, linkedFolder);
+    writeFileSync(`${output}.lock`, String(process.ppid));
+    writeFileSync(`${file('new.jsonl')}.lock`, String(process.ppid));
+    const url = await echo();
+    const paths = [link, join(linkedFolder, 'r.jsonl'), join(linkedFolder, 'new.jsonl')];
+    const runs = await Promise.all(paths.map((path) => generate(url, ['--prompt', 'x', '--resume', path])));
+    expect(runs.map(({ stderr }) => stderr)).toEqual(
+      paths.map((path) => expect.stringContaining(`Another run writes to ${path}`) as unknown),
+    );
   });
 
   it('is taken over from one that was killed', async () => {

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { COMMANDS } from '../src/client/commands/index.js';
 import { tooOld } from '../src/client/node-version.js';
 import { VERSION } from '../src/common/version.js';
@@ -61,6 +64,14 @@ describe('a wrong command line', () => {
     [['health', '--lang', 'fr'], 'Allowed choices are en, ko.'],
     [['health', '--url', 'ftp://host'], 'is no address of HTTP'],
     [['health', 'now'], 'put quotes around a text with blanks.\n'],
+    [
+      ['안녕하세요'],
+      'Unknown command \'안녕하세요\': --help lists what there is. To ask a model: --prompt "안녕하세요".\n',
+    ],
+    [['--lang', 'ko', 'How are you?'], 'To ask a model: --prompt "How are you?".\n'],
+    [['Please', 'explain', 'RAG.', '--quiet'], 'To ask a model: --prompt "Please explain RAG.".\n'],
+    [['What is $HOME?'], 'To ask a model: --prompt "…".\n'],
+    [['logs', 'hello'], "Unknown command 'hello': --help lists what there is.\n"],
   ])('%j ends with 2 and says what is wrong', async (args, sentence) => {
     const { code, stdout, stderr } = await runClientHere(args);
     expect(stderr).toContain(sentence);
@@ -129,6 +140,39 @@ describe('the environment', () => {
     const stub = await startStub({ apiKey: 'secret' });
     const env = { LLM_SERVICE_URL: stub.url, OPENAI_API_KEY: 'secret', ENGINE_API_KEY: 'secret' };
     expect(await runClientHere(['models'], { env })).toMatchObject({ code: 1 });
+  });
+});
+
+describe('names of files', () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'client-program-'));
+    writeFileSync(join(folder, 'prompts.txt'), '안녕\n');
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const ask = async (env: Readonly<Record<string, string>>) => {
+    const { url } = await startStub();
+    return startClient(['--prompt-file', 'prompts.txt', '--url', url], { env }).ended;
+  };
+  const ofOwnScript = { npm_package_name: 'llm-service', npm_lifecycle_event: 'client' };
+
+  it('are those of where the user is, though npm goes to the package', async () => {
+    expect(await ask({ ...ofOwnScript, INIT_CWD: folder })).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['a script of another package', { npm_package_name: 'other' }],
+    ['another script', { npm_lifecycle_event: 'test' }],
+    ['a folder that is gone', { INIT_CWD: '/nowhere/at/all' }],
+  ])('are those of the process in %s', async (_, other) => {
+    const { code, stderr } = await ask({ ...ofOwnScript, INIT_CWD: folder, ...other });
+    expect(stderr).toContain('There is no file prompts.txt');
+    expect(code).toBe(2);
   });
 });
 

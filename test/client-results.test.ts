@@ -302,8 +302,15 @@ describe('the summary', () => {
   it('names at most five kinds of failures, the most frequent first', () => {
     const errors = ['a', 'b', 'b', 'c', 'd', 'e', 'f'];
     const printed = summaryOf(errors.map((error, at) => ({ ...failure(at + 1), error }))).print(text);
-    expect(printed).toMatch(/Failed: 7\n {2}2 × b\n( {2}1 × .\n){4} {2}1 × other errors\n/);
+    expect(printed).toMatch(
+      /Failed: 7\n {2}2 × b \(first: prompt 2\)\n( {2}1 × . \(first: prompt \d\)\n){4} {2}1 × other errors \(first: prompt 7\)\n/,
+    );
     expect(printed).not.toContain('Latency');
+  });
+
+  it('names the lowest number of a prompt of each kind, however results come', () => {
+    const printed = summaryOf([9, 4, 6].map((index) => ({ ...failure(index), error: 'a' }))).failures(korean);
+    expect(printed).toBe('실패: 3\n  3 × a (처음: 프롬프트 4)');
   });
 
   it('speaks Korean', () => {

@@ -8,6 +8,12 @@ const WITHOUT_VALUE = new Set(['--quiet', '--verbose']);
 /** Flags that mean the whole client. */
 const ALONE = new Set(['-h', '--help', '-V', '--version']);
 
+/** Longer texts are not repeated. */
+const REPEATED_TEXT = 60;
+
+/** Characters that a shell reads even in quotes, or that end the line. */
+const READ_BY_SHELLS = /["$`\\!\p{Cc}]/u;
+
 /**
  * Puts the command first, which the flags of a command line may leave to be understood: `--prompt …` is generate,
  * `--interactive` chat and `--prompt-versions …` requests.
@@ -26,6 +32,14 @@ export function withCommand(
   if (first === undefined || first.startsWith('-')) return [...understood(args)];
   const isGroup = commands.some((command) => command.name === first && 'commands' in command);
   return rest.toSpliced(isGroup ? 2 : 1, 0, ...common);
+}
+
+/** How to ask what stands where a command should, of the words that `withCommand` made. */
+export function wayToAsk(words: readonly string[]): string {
+  const end = words.findIndex((word) => word.startsWith('-'));
+  const text = words.slice(0, end < 0 ? words.length : end).join(' ');
+  const isRepeated = text.length <= REPEATED_TEXT && !READ_BY_SHELLS.test(text);
+  return `To ask a model: --prompt "${isRepeated ? text : '…'}".`;
 }
 
 function endOfCommonFlags(args: readonly string[]): number {

@@ -9,6 +9,9 @@ if (complaint !== undefined) {
 
 // Behind the check: an older Node fails to load it, with riddles.
 const { runClient } = await import('./program.js');
+const { enterUsersFolder } = await import('./users-folder.js');
+
+enterUsersFolder(process);
 
 const stop = new AbortController();
 

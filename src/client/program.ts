@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Retry } from './api/llm-client.js';
-import { withCommand } from './command-line.js';
+import { wayToAsk, withCommand } from './command-line.js';
 import { commandSentence } from './command-sentence.js';
 import type { ClientCommand, CommandGroup, Flags, WithoutOutput } from './commands/command.js';
 import { COMMANDS } from './commands/index.js';
@@ -94,11 +94,12 @@ type CommandAction = (command: ClientCommand, flags: Flags, args: readonly strin
 export async function runClient(args: readonly string[], host: Host, stop: AbortSignal): Promise<ExitCode> {
   const invocation = { host, language: languageOf(args), stop, outputEnd: watchOutput(host) };
   let ended: ExitCode = 0;
-  const program = newProgram(invocation, async (command, flags, positionals) => {
-    ended = await runCommand(command, flags, positionals, invocation);
-  });
   try {
-    await program.parseAsync(withCommand(args, COMMANDS), { from: 'user' });
+    const words = withCommand(args, COMMANDS);
+    const program = newProgram(invocation, words, async (command, flags, positionals) => {
+      ended = await runCommand(command, flags, positionals, invocation);
+    });
+    await program.parseAsync(words, { from: 'user' });
     return ended;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -115,8 +116,14 @@ function languageOf(args: readonly string[]): Language {
   return LANGUAGES.find((language) => at >= 0 && language === name) ?? 'en';
 }
 
-function newProgram({ host, language }: Invocation, action: CommandAction): Command {
+function newProgram(
+  { host, language }: Invocation,
+  words: readonly string[],
+  action: CommandAction,
+): Command {
   const text = (one: Text): string => one[language];
+  // Where it is like a command, commander goes on with a guess.
+  const unlikeAny = `error: unknown command '${words[0]}'\n`;
   const program = new Command('client')
     .description(text(SUMMARY))
     .version(VERSION, '-V, --version', text({ en: 'prints the version', ko: '버전을 출력합니다' }))
@@ -129,7 +136,7 @@ function newProgram({ host, language }: Invocation, action: CommandAction): Comm
       getOutHelpWidth: () => host.stdout.columns ?? DEFAULT_COLUMNS,
       getErrHelpWidth: () => host.stderr.columns ?? DEFAULT_COLUMNS,
       outputError: (line, write) => {
-        write(`${commandSentence(line)}\n`);
+        write(`${commandSentence(line)}${line === unlikeAny ? ` ${wayToAsk(words)}` : ''}\n`);
       },
     })
     .configureHelp({

@@ -2,7 +2,7 @@ import type { RequestResult } from '../api/generation.js';
 import type { PrintFormat } from '../prompts/choices.js';
 import { inOneLine } from '../terminal/columns.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { visibleLines } from '../terminal/visible.js';
+import { wrap } from '../terminal/text-flow.js';
 
 /** How many prompts there are and how often each is asked; undefined where nobody knows. */
 export interface RunSize {
@@ -24,7 +24,10 @@ export class Printer {
 
   /** Takes the result of a request and prints what is due. */
   add(request: number, result: RequestResult): void {
-    if (this.format === 'none') return;
+    if (this.format === 'none') {
+      if (this.#isAlone && result.response === null) this.#printAlone(result);
+      return;
+    }
     this.#waiting.set(request, result);
     for (let due = this.#waiting.get(this.#next); due; due = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next++);
@@ -39,9 +42,13 @@ export class Printer {
     this.#waiting.clear();
   }
 
+  get #isAlone(): boolean {
+    return this.size.prompts === 1 && this.size.repeats === 1;
+  }
+
   #print(result: RequestResult): void {
     if (this.format === 'jsonl') this.terminal.print(`${JSON.stringify(result)}\n`);
-    else if (this.size.prompts === 1 && this.size.repeats === 1) this.#printAlone(result);
+    else if (this.#isAlone) this.#printAlone(result);
     else this.#printBlock(result);
   }
 
@@ -67,8 +74,9 @@ export class Printer {
     return repeats === 1 ? `[${number}]` : `[${number} #${repeat}]`;
   }
 
-  /** A pipe gets an answer as it is; on a terminal nothing in it may move the cursor. */
+  /** A pipe gets an answer as it is; on a terminal it is wrapped, and nothing in it may move the cursor. */
   #shown(response: string): string {
-    return this.terminal.host.stdout.isTTY ? visibleLines(response) : response;
+    const { host, columns } = this.terminal;
+    return host.stdout.isTTY ? wrap(response, columns).join('\n') : response;
   }
 }

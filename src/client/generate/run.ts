@@ -164,7 +164,7 @@ class Run {
     const { terminal } = this.context;
     const { earlier, target } = this.work;
     if (this.#single) this.#tellSingle(this.#single);
-    else if (this.#summary.total > 0) terminal.note(`\n${this.#summary.print(terminal.text, this.#variety)}`);
+    else if (this.#summary.total > 0) this.#tellSummary();
     if (earlier && earlier.answered > 0)
       terminal.note(
         terminal.text({
@@ -190,6 +190,15 @@ class Run {
     if (result.success) terminal.note(singleLine(result, terminal.text));
   }
 
+  #tellSummary(): void {
+    const { terminal } = this.context;
+    if (terminal.loudness !== 'quiet')
+      terminal.note(`\n${this.#summary.print(terminal.text, this.#variety)}`);
+    // Results that are printed say themselves why they failed.
+    else if (this.options.print === 'none' && this.#summary.failed > 0)
+      terminal.error(this.#summary.failures(terminal.text));
+  }
+
   /** The result where there was only one to come. */
   get #single(): RequestResult | undefined {
     return this.work.count === 1 && this.options.repeat === 1 ? this.#last : undefined;
@@ -207,7 +216,8 @@ class Run {
   async #exitCode(): Promise<ExitCode> {
     if (this.#failure !== undefined) throw await this.#faultOf(this.#failure);
     if (this.context.stop.aborted) {
-      this.context.terminal.error(this.context.terminal.text(this.#interruption()));
+      if (isInterrupted(this.context.stop))
+        this.context.terminal.error(this.context.terminal.text(this.#interruption()));
       return 130;
     }
     if (this.#summary.failed === 0) return 0;
@@ -249,6 +259,11 @@ class Run {
     const all = count === undefined ? undefined : count * this.options.repeat;
     return [this.#summary.answered + (earlier?.answered ?? 0), all];
   }
+}
+
+/** Whether somebody stopped the run; an output that takes no more does so with the error of its write. */
+function isInterrupted({ reason }: AbortSignal): boolean {
+  return (reason as Error).name === 'AbortError';
 }
 
 function singleLine(result: RequestResult, text: (text: Text) => string): string {

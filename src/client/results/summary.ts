@@ -12,11 +12,18 @@ const SHOWN_FAILURES = 5;
 /** The histogram counts whole tenths of milliseconds. */
 const TICKS_PER_SECOND = 10_000;
 
+/** Failures of one kind. */
+interface Failures {
+  readonly count: number;
+  /** The lowest number of a prompt among them. */
+  readonly first: number;
+}
+
 /** Counts what came of a run, in the same memory however many results come. */
 export class Summary {
   readonly #latencies = createHistogram();
   readonly #began = performance.now();
-  readonly #failures = new Map<string, number>();
+  readonly #failures = new Map<string, Failures>();
   #total = 0;
   #answered = 0;
   #unreachable = 0;
@@ -46,7 +53,7 @@ export class Summary {
     this.#total++;
     if (!result.success) {
       if (result.error_code === 'unreachable') this.#unreachable++;
-      this.#noteFailure(result.error ?? '');
+      this.#noteFailure(result);
       return;
     }
     const seconds = result.latency_ms / 1000;
@@ -65,26 +72,34 @@ export class Summary {
       RULE,
       text({ en: `Total requests: ${this.#total}`, ko: `전체 요청: ${this.#total}` }),
       text({ en: `Successful: ${this.#answered}`, ko: `성공: ${this.#answered}` }),
-      text({ en: `Failed: ${this.failed}`, ko: `실패: ${this.failed}` }),
-      ...this.#failureLines(text),
+      this.failures(text),
       ...(variety && variety.prompts > 0 ? [varietyLine(variety, text)] : []),
       ...(this.#answered > 0 ? this.#speedLines(text) : []),
       '',
     ].join('\n');
   }
 
-  #noteFailure(error: string): void {
-    const kind = this.#failures.has(error) || this.#failures.size < KNOWN_FAILURES ? error : '…';
-    this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
+  /** How many failed, and why: the most frequent kinds on a line each, with the prompt that each is found at. */
+  failures(text: (text: Text) => string): string {
+    const kinds = [...this.#failures].toSorted(([, a], [, b]) => b.count - a.count);
+    const rest = kinds.slice(SHOWN_FAILURES).map(([, failures]) => failures);
+    const line = (error: string, { count, first }: Failures) =>
+      `  ${count} × ${error} ${text({ en: `(first: prompt ${first})`, ko: `(처음: 프롬프트 ${first})` })}`;
+    return [
+      text({ en: `Failed: ${this.failed}`, ko: `실패: ${this.failed}` }),
+      ...kinds.slice(0, SHOWN_FAILURES).map(([error, failures]) => line(error, failures)),
+      ...(rest.length > 0
+        ? [line(text({ en: 'other errors', ko: '그 밖의 오류' }), rest.reduce(together))]
+        : []),
+    ].join('\n');
   }
 
-  #failureLines(text: (text: Text) => string): string[] {
-    const kinds = [...this.#failures].toSorted(([, a], [, b]) => b - a);
-    const rest = kinds.slice(SHOWN_FAILURES).reduce((sum, [, count]) => sum + count, 0);
-    return [
-      ...kinds.slice(0, SHOWN_FAILURES).map(([error, count]) => `  ${count} × ${error}`),
-      ...(rest > 0 ? [text({ en: `  ${rest} × other errors`, ko: `  ${rest} × 그 밖의 오류` })] : []),
-    ];
+  #noteFailure({ error, index }: RequestResult): void {
+    const said = error ?? '';
+    const kind = this.#failures.has(said) || this.#failures.size < KNOWN_FAILURES ? said : '…';
+    const one = { count: 1, first: index };
+    const before = this.#failures.get(kind);
+    this.#failures.set(kind, before ? together(before, one) : one);
   }
 
   #speedLines(text: (text: Text) => string): string[] {
@@ -107,6 +122,10 @@ export class Summary {
       text({ en: '  Tokens per second: ', ko: '  초당 토큰: ' }) + rate(this.#tokens),
     ];
   }
+}
+
+function together(one: Failures, other: Failures): Failures {
+  return { count: one.count + other.count, first: Math.min(one.first, other.first) };
 }
 
 function varietyLine({ prompts, answers, different, steady }: Variety, text: (text: Text) => string): string {
