@@ -10,6 +10,10 @@ import { startStub } from './support/service.js';
 
 const FAMILY = '👨‍👩‍👧';
 
+/** What has a terminal mark pasted texts, and no longer. */
+const PASTE_MARKS_ON = '\u001b[?2004h';
+const PASTE_MARKS_OFF = '\u001b[?2004l';
+
 /** What a request says, as the engine got it. */
 interface Asked {
   readonly messages: readonly Message[];
@@ -119,7 +123,16 @@ describe('a chat through a pipe', () => {
   }
 
   async function openWith(env: Record<string, string>, ...flags: string[]): Promise<Pty> {
-    const pty = Pty.start(['chat', '--url', stub.url, ...flags], { env: { HOME: home, ...env }, cwd: home });
+    return opened(
+      Pty.start(['chat', '--url', stub.url, ...flags], { env: { HOME: home, ...env }, cwd: home }),
+    );
+  }
+
+  async function openAsJob(): Promise<Pty> {
+    return opened(Pty.start(['chat', '--url', stub.url], { env: { HOME: home }, cwd: home, isJob: true }));
+  }
+
+  async function opened(pty: Pty): Promise<Pty> {
     await pty.until('to ask', () => pty.cursor.line === '>');
     return pty;
   }
@@ -222,7 +235,38 @@ describe('a chat through a pipe', () => {
     const pty = await open();
     pty.type(KEYS.ctrl('d'));
     expect(await pty.ended()).toBe(0);
-    expect(pty.raw.lastIndexOf('\u001b[?2004l')).toBeGreaterThan(pty.raw.lastIndexOf('\u001b[?2004h'));
+    expect(pty.raw.lastIndexOf(PASTE_MARKS_OFF)).toBeGreaterThan(pty.raw.lastIndexOf(PASTE_MARKS_ON));
+  });
+
+  it('is stopped by Ctrl-Z, and goes on with what was typed', async () => {
+    const pty = await openAsJob();
+    pty.type(`한 줄${KEYS.left}${KEYS.ctrl('z')}`);
+    await pty.shows(/> 한 줄\^Z\n[^]*Stopped/);
+    expect(pty.raw.lastIndexOf(PASTE_MARKS_OFF)).toBeGreaterThan(pty.raw.lastIndexOf(PASTE_MARKS_ON));
+    pty.type(KEYS.enter);
+    await pty.until('to go on', () => pty.cursor.line === '> 한 줄' && pty.cursor.column === 5);
+    await say(pty, '두 ', 'ok');
+    expect(lastMessages()).toEqual([{ role: 'user', content: '한 두 줄' }]);
+  });
+
+  it('is stopped by Ctrl-Z in the middle of an answer too', async () => {
+    stub.script({ kind: 'stall', after: 'tokens', content: 'The first half' });
+    const pty = await openAsJob();
+    pty.type(`Tell me${KEYS.enter}`);
+    await pty.shows('The first');
+    pty.type(KEYS.ctrl('z'));
+    await pty.shows('Stopped');
+    const stopped = pty.raw.length;
+    pty.type(KEYS.enter);
+    await pty.until('to take the terminal over', () => pty.raw.includes(PASTE_MARKS_ON, stopped));
+    pty.type(KEYS.ctrl('c'));
+    await pty.shows(/stopped\n\n>$/);
+  });
+
+  it('goes on at Ctrl-Z where no shell could wake it', async () => {
+    const pty = await open();
+    pty.type(`half${KEYS.ctrl('z')}`);
+    await pty.shows(/> half\^Z\n> half$/);
   });
 
   it('keeps what is typed while an answer comes for the next message', async () => {
@@ -268,8 +312,23 @@ describe('a chat through a pipe', () => {
   it('names the nearest of its commands', async () => {
     const pty = await open();
     pty.type(`/tempreature 1${KEYS.enter}`);
-    await pty.shows('Did you mean /temperature?');
+    await pty.shows(/Unknown command '\/tempreature'\. Did you mean \/temperature\? \/help lists/);
     expect(asked()).toEqual([]);
+  });
+
+  it('names no flag to somebody who typed an unknown command', async () => {
+    const pty = await open();
+    pty.type(`/foo${KEYS.enter}`);
+    await pty.shows("\nUnknown command '/foo'. /help lists the commands; // begins");
+    pty.type(`/clear all${KEYS.enter}`);
+    await pty.shows(/Too many arguments[^]*slash\.\n>$/);
+    expect(pty.screen).not.toMatch(/--help|quotes/);
+  });
+
+  it('takes its commands in capitals too', async () => {
+    const pty = await open();
+    pty.type(`/EXIT${KEYS.enter}`);
+    expect(await pty.ended()).toBe(0);
   });
 
   it('sends a message that begins with a slash behind a second one', async () => {
@@ -293,7 +352,7 @@ describe('a chat through a pipe', () => {
   it('says what a temperature may be', async () => {
     const pty = await open();
     pty.type(`/temperature hot${KEYS.enter}`);
-    await pty.shows('It must be a number from 0 to 2.');
+    await pty.shows('\n/temperature must be a number from 0 to 2. /help');
   });
 
   it('asks a message again that got no answer', async () => {
@@ -329,6 +388,26 @@ describe('a chat through a pipe', () => {
     await pty.shows('Saved as talk.md');
     expect(readFileSync(join(home, 'talk.md'), 'utf8')).toMatch(
       /^# Chat, [\d-]+ [\d:]+\n\n## You\n\n> # Title\n\n## \S+\n\n> a list\n$/,
+    );
+  });
+
+  it('numbers what is saved without a name within the same minute', async () => {
+    const pty = await open();
+    await say(pty, 'one', 'ok');
+    for (const end of [/\d\.md\n>$/, /-2\.md\n>$/, /-3\.md\n>$/]) {
+      pty.type(`/save${KEYS.enter}`);
+      await pty.shows(end);
+    }
+  });
+
+  it('saves in the language of the chat', async () => {
+    const pty = await open('--lang', 'ko', '--system', '짧게.');
+    pty.type(`안녕${KEYS.enter}`);
+    await pty.shows(/토큰 \d+개\n\n>$/);
+    pty.type(`/save talk.md${KEYS.enter}`);
+    await pty.shows('저장한 파일: talk.md');
+    expect(readFileSync(join(home, 'talk.md'), 'utf8')).toMatch(
+      /^# 대화, [\d-]+ [\d:]+\n\n## 시스템 프롬프트\n\n> 짧게\.\n\n## 나\n\n> 안녕\n\n/,
     );
   });
 

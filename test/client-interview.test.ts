@@ -86,6 +86,38 @@ describe('an interview through a pipe', () => {
     expect(service.stub.requests).toHaveLength(2);
   });
 
+  it.each(['/exit', '/QUIT', '/End'])('ends at %s as at /end', async (word) => {
+    script(step('NEW_TOPIC', 'Next?'), REPORT);
+    await interview(`One.\n${word}\nTwo.\n`);
+    expect(saved()).toContain('70 / 100');
+    expect(material(-1)).not.toMatch(/Two|\//);
+  });
+
+  it('judges no request for help as an answer', async () => {
+    script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
+    const run = await interview('/Help\nOne.\n');
+    expect(run.code).toBe(0);
+    expect(run.stderr).toMatch(/ {2}\/end, \/exit {2}finishes with the report/);
+    expect(material(0)).toMatch(/\nCandidate: One\.$/);
+  });
+
+  it('refuses another word with a slash, goes on, and ends with 1', async () => {
+    script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
+    const run = await interview('/hlp me\nOne.\n');
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain(
+      "Unknown command '/hlp'. Did you mean /help? /help lists the commands; // begins an answer with a slash.",
+    );
+    expect(saved()).toMatch(/70 \/ 100[^]*> One\./);
+    expect(saved()).not.toContain('/hlp');
+  });
+
+  it('takes an answer that begins with a slash behind a second one', async () => {
+    script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
+    await interview('//etc/hosts.\n');
+    expect(material(0)).toMatch(/\nCandidate: \/etc\/hosts\.$/);
+  });
+
   it('gives the call log its id and turns, and says how to see them', async () => {
     script(step('NEW_TOPIC', 'Next?'), REPORT);
     const { stderr } = await interview('One.\n');
@@ -236,6 +268,26 @@ describe('an interview that cannot begin', () => {
     expect(run.stderr).toMatch(expected);
   });
 
+  it.each(['--role', '--topic'])('refuses an empty %s', async (flag) => {
+    const run = await attempt(service.url, flag, ' ', '--output', file);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain(`${flag} is empty`);
+  });
+
+  it('writes no Markdown into a file whose name says that it is something else', async () => {
+    const run = await attempt(service.url, '--output', join(folder, 'c.pdf'));
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(/c\.pdf: the report is Markdown; .* \.md or \.txt\./);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each(['mine.MD', 'mine.markdown', 'mine.txt', 'mine'])('writes %s', async (name) => {
+    script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
+    const run = await attempt(service.url, '--output', join(folder, name));
+    expect(run.code).toBe(0);
+    expect(existsSync(join(folder, name))).toBe(true);
+  });
+
   it('takes no role beside a file', async () => {
     const run = await attempt(service.url, '--file', 'examples/interview.en.json', '--role', 'cook');
     expect(run.code).toBe(2);
@@ -310,6 +362,20 @@ it('says that a server is not ready', async () => {
     pty.type(KEYS.enter);
     await pty.shows('70 / 100');
     expect(await pty.ended()).toBe(0);
+    expect(onlyFile()).toContain('> My answer');
+  });
+
+  it('leaves at /exit where a step failed, and asks again behind another word', async () => {
+    service.stub.script(FAILING, FAILING);
+    const pty = await open('--retries', '0');
+    pty.type(`My answer${KEYS.enter}`);
+    await pty.shows('Enter: try again');
+    pty.type(`/foo${KEYS.enter}`);
+    await pty.shows(/Unknown command '\/foo'[^]*Enter: try again[^]*>$/);
+    pty.type(`/exit${KEYS.enter}`);
+    await pty.shows(/Report\n[^]*Enter: try again[^]*>$/);
+    pty.type(`/exit${KEYS.enter}`);
+    expect(await pty.ended()).toBe(1);
     expect(onlyFile()).toContain('> My answer');
   });
 

@@ -7,11 +7,24 @@ const WAYS_OUT: readonly (readonly [saying: RegExp, wayOut: string])[] = [
   [/^unknown (option|command) [^\n]*$/, '--help lists what there is'],
 ];
 
-/** Commander begins what it says with a small word, ends it anywhere, and guesses in brackets on a line of its own. */
+/** What commander says of a command line, and what to do about it. */
 export function commandSentence(message: string): string {
-  const said = message.trim().replace(/^error: /, '');
+  const said = saidBy(message);
+  return asSentence(said, WAYS_OUT.find(([pattern]) => pattern.test(said))?.[1]);
+}
+
+/** What commander says of a line typed within a command, where flags and quotes mean nothing. */
+export function typedLineSentence(message: string): string {
+  return asSentence(saidBy(message), undefined);
+}
+
+function saidBy(message: string): string {
+  return message.trim().replace(/^error: /, '');
+}
+
+/** Commander begins what it says with a small word, ends it anywhere, and guesses in brackets on a line of its own. */
+function asSentence(said: string, wayOut: string | undefined): string {
   const [, saying = said, guess] = /^(.*)\n\((Did you mean .*\?)\)$/s.exec(said) ?? [];
-  const wayOut = WAYS_OUT.find(([pattern]) => pattern.test(said))?.[1];
   const whole = wayOut === undefined ? saying : `${saying.replace(/\.$/, '')}: ${wayOut}.`;
   const sentence = /[.?!]$/.test(whole) ? whole : `${whole}.`;
   const begun = sentence.charAt(0).toUpperCase() + sentence.slice(1);

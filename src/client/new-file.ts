@@ -1,9 +1,16 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { wrongUse } from './faults/fault.js';
 import { writeFault } from './faults/write-fault.js';
 
 /** Rights of a file with what people said: it is nobody else's business. */
 export const PRIVATE = 0o600;
+
+/** The first that is free of name.md, name-2.md, name-3.md and so on. */
+export function freeName(name: string): string {
+  let file = `${name}.md`;
+  for (let number = 2; existsSync(file); number++) file = `${name}-${number}.md`;
+  return file;
+}
 
 /**
  * Writes a file that must not be there yet.

@@ -30,7 +30,10 @@ export function addSamplingFlags(
 ): void {
   const unlessSaid = tokensUnlessSaid ? ` (${text(tokensUnlessSaid)})` : '';
   const flags: Readonly<Record<SamplingFlag, Option>> = {
-    model: new Option('--model <name>', text({ en: 'else the server’s own', ko: '없으면 서버의 기본 모델' })),
+    model: new Option(
+      '--model <name>',
+      text({ en: 'else the server’s own', ko: '사용할 모델 (없으면 서버의 첫 모델)' }),
+    ),
     temperature: new Option('--temperature <number>', text({ en: '0 to 2', ko: '0 이상 2 이하' })).argParser(
       decimal(TEMPERATURE),
     ),

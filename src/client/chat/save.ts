@@ -2,9 +2,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Conversation, Exchange } from './conversation.js';
 import { markdownQuotation, minuteOf, plain, stampOf } from '../markdown.js';
-import { createFile } from '../new-file.js';
+import { createFile, freeName } from '../new-file.js';
 import type { Text } from '../text.js';
 
+const CHAT: Text = { en: 'Chat', ko: '대화' };
+const SYSTEM: Text = { en: 'System', ko: '시스템 프롬프트' };
 const YOU: Text = { en: 'You', ko: '나' };
 const MODEL: Text = { en: 'Model', ko: '모델' };
 const STOPPED: Text = { en: '(stopped)', ko: '(중단됨)' };
@@ -20,7 +22,7 @@ export function saveConversation(
   text: (text: Text) => string,
 ): string {
   const now = new Date();
-  const file = inHome(path || `chat-${stampOf(now)}.md`);
+  const file = path === '' ? freeName(`chat-${stampOf(now)}`) : inHome(path);
   createFile(file, file.endsWith('.json') ? asJson(conversation) : asMarkdown(conversation, now, text));
   return file;
 }
@@ -31,8 +33,8 @@ function asJson({ messages, settings }: Conversation): string {
 
 function asMarkdown({ settings, exchanges }: Conversation, now: Date, text: (text: Text) => string): string {
   const parts = [
-    `# Chat, ${minuteOf(now)}`,
-    ...(settings.system ? ['## System', markdownQuotation(settings.system)] : []),
+    `# ${text(CHAT)}, ${minuteOf(now)}`,
+    ...(settings.system ? [`## ${text(SYSTEM)}`, markdownQuotation(settings.system)] : []),
     ...exchanges.flatMap((exchange) => section(exchange, text)),
   ];
   return `${parts.join('\n\n')}\n`;

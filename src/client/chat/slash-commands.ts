@@ -1,6 +1,5 @@
-import { Command, CommanderError } from 'commander';
-import { commandSentence } from '../command-sentence.js';
 import { decimal } from '../flags.js';
+import { SEVERAL_LINES, SlashWords } from '../slash-words.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { inTwoColumns } from '../terminal/two-columns.js';
 import type { Text } from '../text.js';
@@ -51,87 +50,46 @@ const HELP: readonly (readonly [usage: Text, meaning: Text])[] = [
   ],
 ];
 
+const TEMPERATURE = decimal({ min: 0, max: 2 });
+
 const KEYS: Text = {
-  en: `
-Several lines: a line that ends in \\, Ctrl-J, """ before and after, or a paste.
-Ctrl-C stops an answer. // begins a message with a slash.`,
-  ko: `
-여러 줄 입력: 줄 끝에 \\, Ctrl-J, 앞뒤로 """, 또는 붙여넣기.
-Ctrl-C는 답변을 멈춥니다. 슬래시로 시작하는 메시지는 //로 시작하세요.`,
+  en: 'Ctrl-C stops an answer. // begins a message with a slash.',
+  ko: 'Ctrl-C는 답변을 멈춥니다. 슬래시로 시작하는 메시지는 //로 시작하세요.',
 };
-
-/** Commander says which argument of which command it was, as on a command line. */
-const WHERE = /^error: (command-argument value '.*' is invalid for argument '\w+'\. )?/;
-
-const WAY_OUT = '/help lists the commands; // begins a message with a slash.';
 
 /** What there is to type besides messages. */
 export function slashHelp({ text, columns }: Pick<Terminal, 'text' | 'columns'>): string {
   const rows = HELP.map(([usage, meaning]) => [text(usage), text(meaning)] as const);
-  return inTwoColumns(rows, { columns, indent: 2, style: String }) + text(KEYS);
+  return (
+    inTwoColumns(rows, { columns, indent: 2, style: String }) + `\n${text(SEVERAL_LINES)}\n${text(KEYS)}`
+  );
 }
 
-/**
- * Does what a line says that begins with a slash.
- * @returns a sentence, if it says nothing that is known
- */
-export async function runSlashCommand(line: string, actions: SlashActions): Promise<string | undefined> {
-  const [, name = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(line.trim()) ?? [];
-  try {
-    await newProgram(actions).parseAsync(rest ? [name, '--', rest] : [name], { from: 'user' });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return `${commandSentence(error.message.replace(WHERE, ''))} ${WAY_OUT}`;
-  }
+/** Does it. @returns a sentence, if the line says nothing that is known */
+export function runSlashCommand(line: string, actions: SlashActions): Promise<string | undefined> {
+  return wordsFor(actions).obey(line, 'a message');
 }
 
-/** Commander reads these commands too: it knows the nearest name, and what is wrong with a number. */
-function newProgram(actions: SlashActions): Command {
-  const program = new Command('chat')
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
-    .helpOption(false)
-    .helpCommand(false);
-  const add = (name: string, action: (value?: string) => void | Promise<void>, argument?: string): void => {
-    const command = program.command(name).helpOption(false).action(action);
-    if (argument !== undefined) command.argument(argument);
-  };
-  add('/help', () => {
-    actions.help();
-  });
-  add(
-    '/system',
-    (text) => {
+function wordsFor(actions: SlashActions): SlashWords {
+  return new SlashWords()
+    .add(['/help'], () => {
+      actions.help();
+    })
+    .addWithText('/system', (text) => {
       actions.system(text);
-    },
-    '[text]',
-  );
-  add('/model', (name) => actions.model(name), '[name]');
-  program
-    .command('/temperature')
-    .helpOption(false)
-    .argument('[temperature]', '', decimal({ min: 0, max: 2 }))
-    .action((value: number | undefined) => {
-      actions.temperature(value);
-    });
-  add(
-    '/save',
-    (file) => {
+    })
+    .addWithText('/model', (name) => actions.model(name))
+    .addWithText('/temperature', (text) => {
+      actions.temperature(text === undefined ? undefined : TEMPERATURE(text));
+    })
+    .addWithText('/save', (file) => {
       actions.save(file);
-    },
-    '[file]',
-  );
-  add('/clear', () => {
-    actions.clear();
-  });
-  add('/retry', () => actions.retry());
-  program
-    .command('/exit')
-    .alias('/quit')
-    .helpOption(false)
-    .action(() => {
+    })
+    .add(['/clear'], () => {
+      actions.clear();
+    })
+    .add(['/retry'], () => actions.retry())
+    .add(['/exit', '/quit'], () => {
       actions.exit();
     });
-  return program;
 }

@@ -67,13 +67,13 @@ export const generate: ClientCommand = {
       .addOption(
         new Option(
           '--encoding <name>',
-          text({ en: 'of the file (utf-8)', ko: '파일의 인코딩 (utf-8)' }),
+          text({ en: 'of the file, utf-8 by default', ko: '파일의 인코딩, 기본값은 utf-8' }),
         ).choices(ENCODINGS),
       )
       .option('--chat', text({ en: 'by /v1/chat/completions', ko: '/v1/chat/completions로 요청' }))
       .option(
         '--system <text>',
-        text({ en: 'system prompt; means --chat', ko: '시스템 프롬프트 (--chat 포함)' }),
+        text({ en: 'system prompt; means --chat', ko: '시스템 프롬프트 (지정하면 --chat으로 요청)' }),
       )
       .option(
         '--concurrent <number>',
@@ -100,8 +100,8 @@ export const generate: ClientCommand = {
         new Option(
           '--format <format>',
           text({
-            en: 'on standard output (text; none with a file)',
-            ko: '표준 출력의 형식 (text, 파일에 쓰면 없음)',
+            en: 'on standard output, text by default, none with a file',
+            ko: '표준 출력의 형식, 기본값은 text이고 파일에 쓰면 none',
           }),
         ).choices(PRINT_FORMATS),
       )

@@ -1,13 +1,17 @@
+import { extname } from 'node:path';
 import { Option } from 'commander';
 import type { ClientCommand, Flags } from './command.js';
 import type { LLMClient } from '../api/llm-client.js';
 import type { Context } from '../context.js';
-import { ClientFault, type ExitCode } from '../faults/fault.js';
+import { ClientFault, type ExitCode, wrongUse } from '../faults/fault.js';
 import { wholeNumber } from '../flags.js';
 import type { Script } from '../interview/script.js';
 import type { Text } from '../text.js';
 
 const DEFAULT_TURNS = 6;
+
+/** A name without an ending says nothing wrong. */
+const REPORT_ENDINGS: ReadonlySet<string> = new Set(['', '.md', '.markdown', '.txt']);
 
 const DEFAULT_ROLE: Text = { en: 'backend developer', ko: '백엔드 개발자' };
 
@@ -72,7 +76,10 @@ export const interview: ClientCommand = {
         wholeNumber({ min: 1, max: 40 }),
       )
       .option('--feedback', text({ en: 'a judgement behind every answer', ko: '답변마다 피드백 받기' }))
-      .option('--model <name>', text({ en: 'else the server’s own', ko: '없으면 서버의 기본 모델' }))
+      .option(
+        '--model <name>',
+        text({ en: 'else the server’s own', ko: '사용할 모델 (없으면 서버의 첫 모델)' }),
+      )
       .option(
         '--output <file>',
         text({ en: 'report (interview-DATE-TIME.md)', ko: '보고서 파일 (interview-날짜-시각.md)' }),
@@ -81,8 +88,9 @@ export const interview: ClientCommand = {
   },
   withoutOutput: () => 'undone',
   async run(context, flags) {
+    const options = optionsOf(flags);
     const { withClient } = await import('../with-client.js');
-    return withClient(context, (client) => hold(context, client, optionsOf(flags)));
+    return withClient(context, (client) => hold(context, client, options));
   },
 };
 
@@ -153,7 +161,20 @@ async function answeringModel(
   return chosen ?? models[0] ?? '';
 }
 
+/** @throws ClientFault a flag is empty, or the report's name says that it is something else */
 function optionsOf(flags: Flags): Options {
+  const options = readOptions(flags);
+  for (const name of ['role', 'topic'] as const) {
+    if (options[name]?.trim() === '')
+      throw wrongUse(`--${name} is empty; write it behind the flag, in quotes, or leave the flag out.`);
+  }
+  const { output } = options;
+  if (output !== undefined && !REPORT_ENDINGS.has(extname(output).toLowerCase()))
+    throw wrongUse(`--output ${output}: the report is Markdown; give it a name that ends with .md or .txt.`);
+  return options;
+}
+
+function readOptions(flags: Flags): Options {
   return {
     role: flags.role as string | undefined,
     topic: flags.topic as string | undefined,

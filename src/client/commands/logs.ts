@@ -92,7 +92,10 @@ const exportCalls: ClientCommand = {
       .addOption(
         new Option(
           '--format <name>',
-          text({ en: 'as the name says, else csv', ko: '없으면 파일 이름대로, 아니면 csv' }),
+          text({
+            en: 'else as the file’s name says, csv without one',
+            ko: '생략하면 파일 이름대로, 파일이 없으면 csv',
+          }),
         ).choices(['csv', 'jsonl']),
       )
       .addOption(

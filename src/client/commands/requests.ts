@@ -1,4 +1,5 @@
 import { wholeNumber } from '../flags.js';
+import { addVersions } from '../requests/version-flag.js';
 import type { Text } from '../text.js';
 import type { ClientCommand } from './command.js';
 
@@ -28,8 +29,8 @@ export const requests: ClientCommand = {
   },
   asksServer: true,
   describe(command, text) {
+    addVersions(command, text);
     command
-      .option('--prompt-versions <version...>', text({ en: 'in turn (v1 v2)', ko: '번갈아 쓸 버전 (v1 v2)' }))
       .option(
         '--count <number>',
         text({ en: 'calls in all', ko: '전체 요청 수' }),

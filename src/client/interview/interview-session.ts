@@ -3,6 +3,7 @@ import type { InterviewRecord } from './record.js';
 import { type Decision, toDecision, toFeedback, toReport } from './replies.js';
 import { ReportView } from './report-view.js';
 import type { Script } from './script.js';
+import { runSlashCommand, slashHelp } from './slash-commands.js';
 import { WORDS } from './words.js';
 import { CallFailed } from '../api/call-failed.js';
 import type { LLMClient, StructuredEvent, StructuredTask } from '../api/llm-client.js';
@@ -13,21 +14,18 @@ import { TextFlow, wrap } from '../terminal/text-flow.js';
 import { showWaiting } from '../terminal/waiting.js';
 import type { Text } from '../text.js';
 
-/** Ends the interview where it is typed as an answer. */
-const END = '/end';
-
 const SAYINGS = {
   hint: {
-    en: `${END} or Ctrl-D: finish with the report · Ctrl-J, \\ or a paste: more lines`,
-    ko: `${END} 또는 Ctrl-D: 면접을 마치고 보고서 받기 · Ctrl-J, \\, 붙여넣기: 여러 줄`,
+    en: '/help for commands · /end or Ctrl-D: finish with the report',
+    ko: '/help 명령 안내 · /end 또는 Ctrl-D: 면접을 마치고 보고서 받기',
   },
   menu: {
     en: 'Enter: go on · f: finish with the report · l: leave > ',
-    ko: 'Enter: 계속 · f: 보고서로 마침 · l: 나가기 > ',
+    ko: 'Enter: 계속 · f: 보고서 받고 끝내기 · l: 나가기 > ',
   },
   tryAgain: {
     en: 'Your answer is kept. Enter: try again · Ctrl-C: finish or leave > ',
-    ko: '답변은 저장되어 있습니다. Enter: 다시 시도 · Ctrl-C: 마침/나가기 > ',
+    ko: '답변은 저장되어 있습니다. Enter: 다시 시도 · Ctrl-C: 끝내기/나가기 > ',
   },
   noFeedback: { en: 'There is no feedback on this answer.', ko: '이 답변에는 피드백이 없습니다.' },
   void: { en: '(It is being written anew.)', ko: '(다시 작성하고 있습니다.)' },
@@ -104,9 +102,34 @@ export class InterviewSession {
         if (!line.wasEmpty) continue;
         const way = await this.#menu();
         if (way !== 'go on') return way;
-      } else if (line.text.trim() === END) return 'finish';
-      else if (line.text.trim() !== '') return { text: line.text.trim() };
+        continue;
+      }
+      const text = line.text.trim();
+      if (text.startsWith('/') && !text.startsWith('//')) {
+        if (await this.#isEndedBy(text)) return 'finish';
+      } else if (text !== '') return { text: text.startsWith('//') ? text.slice(1) : text };
     }
+  }
+
+  /** Does what a line says that begins with a slash. */
+  async #isEndedBy(line: string): Promise<boolean> {
+    const { terminal, lines } = this.parts;
+    let isEnd = false;
+    const complaint = await runSlashCommand(line, {
+      // What was asked for is said even where `--quiet` is.
+      help: () => {
+        terminal.host.stderr.write(`${slashHelp(terminal)}\n`);
+      },
+      finish: () => {
+        isEnd = true;
+      },
+    });
+    if (complaint !== undefined) {
+      terminal.error(this.#wrapped(complaint));
+      // Nobody is there to type it anew.
+      if (!lines.isInteractive) this.#hasFailed = true;
+    }
+    return isEnd;
   }
 
   #atEnd(): 'finish' | 'leave' {
@@ -192,6 +215,8 @@ export class InterviewSession {
     const { lines, terminal } = this.parts;
     const line = await lines.read(this.#dim(terminal.text(SAYINGS.tryAgain)));
     if (line.type === 'interrupt') return this.#menu();
+    if (line.type === 'line' && line.text.trim().startsWith('/'))
+      return (await this.#isEndedBy(line.text.trim())) ? 'finish' : this.#offerAgain();
     return line.type === 'end' ? this.#atEnd() : 'go on';
   }
 

@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { SPEAKERS, type Turn } from './prompts.js';
 import type { Feedback, QuestionFeedback, Report } from './replies.js';
 import type { Script } from './script.js';
 import { WORDS } from './words.js';
 import { minuteOf, plain, quotation, stampOf } from '../markdown.js';
-import { createFile } from '../new-file.js';
+import { createFile, freeName } from '../new-file.js';
 import { replaceFile } from '../replace-file.js';
 import { writeFault } from '../faults/write-fault.js';
 import type { Text } from '../text.js';
@@ -38,7 +38,7 @@ export class InterviewRecord {
    * @throws ClientFault it is there already, or cannot be written
    */
   static create(file: string | undefined, occasion: Occasion): InterviewRecord {
-    const record = new InterviewRecord(file ?? freeName(occasion.began), occasion);
+    const record = new InterviewRecord(file ?? freeName(`interview-${stampOf(occasion.began)}`), occasion);
     createFile(record.file, record.#markdown());
     return record;
   }
@@ -182,11 +182,4 @@ function markdownTable(
 
 function paragraphs(text: string): string {
   return text.split('\n').map(plain).filter(Boolean).join('\n\n');
-}
-
-function freeName(began: Date): string {
-  const name = `interview-${stampOf(began)}`;
-  let file = `${name}.md`;
-  for (let number = 2; existsSync(file); number++) file = `${name}-${number}.md`;
-  return file;
 }
