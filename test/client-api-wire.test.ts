@@ -5,7 +5,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { rootOf } from '../src/client/api/base-url.js';
 import { failureOfWire } from '../src/client/api/wire-failure.js';
+import { REMEDIES } from '../src/client/api/server-error.js';
 import { LLMClient, type Retry } from '../src/client/index.js';
+import { ERRORS } from '../src/common/errors.js';
 import { startClient, startOddServer } from './support/client.js';
 import { startService, startStub } from './support/service.js';
 
@@ -337,7 +339,7 @@ describe('a call without an answer', () => {
         remedy: 'Correct it.',
         errors: [{ path: '/top_p', message: 'top_p must be at most 1' }],
       },
-      'Wrong in this request: /top_p. top_p must be at most 1. Correct it.',
+      'answered 400: top_p must be at most 1.',
       'VALIDATION_FAILED',
     ],
   ])('repeats what the server says, in the form of %s', async (_, body, sentence, code) => {
@@ -346,6 +348,15 @@ describe('a call without an answer', () => {
     const result = await ask(stub.url);
     expect(result).toMatchObject({ success: false, error_code: code });
     expect(result.error).toContain(sentence);
+  });
+
+  it('does not name parts of the JSON that nobody sees', async () => {
+    const known = Object.values(ERRORS).map(({ remedy }) => remedy);
+    expect(known).toEqual(expect.arrayContaining(Object.keys(REMEDIES)));
+
+    const { url } = await startService();
+    const { error } = await new LLMClient({ baseUrl: url }).generateSingle('Hi', { temperature: 3 });
+    expect(error).toMatch(/answered 400: The request does not fit this route\. temperature must [^.]*\.$/);
   });
 
   it('repeats nothing that would steer a terminal', async () => {

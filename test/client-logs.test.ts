@@ -25,12 +25,12 @@ afterAll(() => {
 
 let service: TestService;
 /** Of this test alone: what else is in the table does not count. */
-let task: string;
+let mark: string;
 let start: number;
 
 beforeEach(async () => {
   service = await startService();
-  task = randomUUID();
+  mark = randomUUID();
   start = ownMoment();
 });
 
@@ -38,13 +38,15 @@ const closing: (() => void)[] = [];
 
 afterEach(async () => {
   for (const close of closing.splice(0)) close();
-  await removeCalls('task', task);
+  await removeCalls('instance_id', mark);
 });
+
+const at = (ms: number): string => new Date(start + ms).toISOString();
 
 const store = (...calls: NewCall[]): Promise<void> =>
   storeCalls(
     service,
-    calls.map((call) => ({ ...call, task })),
+    calls.map((call) => ({ interview_id: mark, ...call, instance_id: mark })),
   );
 
 /** Runs the client's `logs` with these arguments against the service. */
@@ -91,7 +93,7 @@ describe('logs list', () => {
       }),
     );
 
-    const { code, stdout, stderr } = await logs('list', '--task', task);
+    const { code, stdout, stderr } = await logs('list', '--interview', mark);
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const rows = stdout.split('\n').slice(0, -1);
@@ -104,7 +106,7 @@ describe('logs list', () => {
   it('follows pages up to the limit, and says that there are more', async () => {
     await store(...Array.from({ length: 203 }, (_, index) => callAt(start + index)));
 
-    const { stdout, stderr } = await logs('list', '--task', task, '--limit', '202', '--json');
+    const { stdout, stderr } = await logs('list', '--interview', mark, '--limit', '202', '--json');
 
     expect(stdout.trim().split('\n')).toHaveLength(202);
     expect(stderr).toBe('The newest 202 only; --limit shows more.\n');
@@ -113,7 +115,7 @@ describe('logs list', () => {
   it('shows 20 where no limit is given', async () => {
     await store(...Array.from({ length: 21 }, (_, index) => callAt(start + index)));
 
-    const { stdout } = await logs('list', '--task', task, '--json');
+    const { stdout } = await logs('list', '--interview', mark, '--json');
 
     expect(stdout.trim().split('\n')).toHaveLength(20);
   });
@@ -121,9 +123,9 @@ describe('logs list', () => {
   it('prints what the service says as a line of JSON each', async () => {
     await store(callAt(start, { question: 'a\u0085b' }), callAt(start + 1));
 
-    const { stdout } = await logs('list', '--task', task, '--json');
+    const { stdout } = await logs('list', '--interview', mark, '--json');
 
-    const { body } = await service.get<CallPageDto>(`/api/calls?task=${task}`);
+    const { body } = await service.get<CallPageDto>(`/api/calls?interview_id=${mark}`);
     expect(
       stdout
         .trim()
@@ -135,6 +137,7 @@ describe('logs list', () => {
 
   it.each([
     { flags: ['--model', 'model-x'], facts: { model_served: 'model-x' } },
+    { flags: ['--task', 'report'], facts: { task: 'report' } },
     { flags: ['--outcome', 'failed'], facts: { outcome: 'failed' as const } },
     { flags: ['--user', 'u&1'], facts: { user_id: 'u&1' } },
     { flags: ['--interview', '면접 1'], facts: { interview_id: '면접 1' } },
@@ -145,7 +148,8 @@ describe('logs list', () => {
     const wanted = callAt(start, facts);
     await store(callAt(start), wanted);
 
-    const { stdout } = await logs('list', '--task', task, '--json', ...flags);
+    const period = ['--from', at(0), '--to', at(1)];
+    const { stdout } = await logs('list', ...period, '--json', ...flags);
 
     expect(
       stdout
@@ -158,17 +162,32 @@ describe('logs list', () => {
   it('finds by a period', async () => {
     const wanted = callAt(start + 2000);
     await store(callAt(start), wanted, callAt(start + 4000));
-    const at = (ms: number): string => new Date(start + ms).toISOString();
-
-    const { stdout } = await logs('list', '--task', task, '--from', at(1000), '--to', at(3000), '--json');
+    const { stdout } = await logs(
+      'list',
+      '--interview',
+      mark,
+      '--from',
+      at(1000),
+      '--to',
+      at(3000),
+      '--json',
+    );
 
     expect((JSON.parse(stdout) as { id: string }).id).toBe(wanted.id);
   });
 
+  it('says which tasks there are where there is none of that name', async () => {
+    const { code, stdout, stderr } = await logs('list', '--task', 'nonsense');
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('--task');
+    expect(stderr).toContain('interview_step');
+  });
+
   it('says that no call matches, in Korean too', async () => {
     const nothing = { code: 0, stdout: '' };
-    expect(await logs('list', '--task', task)).toEqual({ ...nothing, stderr: 'No call matches.\n' });
-    expect(await logs('list', '--task', task, '--lang', 'ko')).toEqual({
+    expect(await logs('list', '--interview', mark)).toEqual({ ...nothing, stderr: 'No call matches.\n' });
+    expect(await logs('list', '--interview', mark, '--lang', 'ko')).toEqual({
       ...nothing,
       stderr: '조건에 맞는 호출이 없습니다.\n',
     });
@@ -177,7 +196,7 @@ describe('logs list', () => {
   it('shows control characters of a question instead of sending them to the terminal', async () => {
     await store(callAt(start, { question: '\u001b[2Jx' }));
 
-    expect((await logs('list', '--task', task)).stdout).toContain(' \\u001b[2Jx\n');
+    expect((await logs('list', '--interview', mark)).stdout).toContain(' \\u001b[2Jx\n');
   });
 });
 
@@ -236,14 +255,27 @@ describe('--from and --to', () => {
   );
 });
 
+describe('a filter that the service refuses', () => {
+  it.each([
+    [['list', '--from', '24h', '--to', '30h'], '--to must be later than --from.'],
+    [
+      ['list', '--interview', 'x'.repeat(600), '--tag', ''],
+      '--interview must be one text of 1 to 200 characters without control characters. --tag must be one text of 1 to 200 characters without control characters.',
+    ],
+    [['analyze', '--from', '1h', '--to', '2h'], '--to must be later than --from, and is now if left out.'],
+  ])('is named by its flag in a sentence: %j', async (args, sentence) => {
+    expect(await logs(...args)).toEqual({ code: 2, stdout: '', stderr: `${sentence}\n` });
+  });
+});
+
 describe('logs show', () => {
   it('shows facts, tries, question and answer of a call', async () => {
     service.stub.script({ kind: 'status', status: 500 }, { kind: 'reply', content: 'An answer.' });
-    const { headers } = await service.post('/api/chat', { user_id: task, prompt: 'A question?' });
+    const { headers } = await service.post('/api/chat', { user_id: mark, prompt: 'A question?' });
     const id = headers['x-call-id'] ?? '';
 
     const { code, stdout } = await logs('show', id);
-    await removeCalls('user_id', task);
+    await removeCalls('user_id', mark);
 
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^id +${id}\n`));
@@ -259,7 +291,7 @@ describe('logs show', () => {
     await store(
       callAt(start, { reply: JSON.stringify({ message: '질문입니다.', tags: ['a', 'b'], score: 7 }) }),
     );
-    const { stdout: list } = await logs('list', '--task', task, '--json');
+    const { stdout: list } = await logs('list', '--interview', mark, '--json');
     const { id } = JSON.parse(list) as { id: string };
 
     const { stdout } = await logs('show', id);
@@ -293,7 +325,7 @@ describe('logs show', () => {
     const { code, stderr } = await logs('show', '01a1fe6f-0b92-7eac-80d4-b7fdf88c38d0');
 
     expect(code).toBe(1);
-    expect(stderr).toContain('The log has no call with that id');
+    expect(stderr).toMatch(/The log has no call with that id.* or from what logs list shows\.\n$/);
   });
 
   it('refuses what is no id', async () => {
@@ -323,8 +355,8 @@ describe('logs export', () => {
 
     const run = await logs(
       'export',
-      '--task',
-      task,
+      '--interview',
+      mark,
       '--format',
       format,
       '--columns',
@@ -335,7 +367,7 @@ describe('logs export', () => {
 
     expect(run).toMatchObject({ code: 0, stdout: '' });
     expect(run.stderr).toMatch(/^[12] KiB written to \S+\.\n$/);
-    const { stdout } = await logs('export', '--task', task, '--format', format, '--columns', columns);
+    const { stdout } = await logs('export', '--interview', mark, '--format', format, '--columns', columns);
     expect(readFileSync(file, 'utf8')).toBe(stdout);
     expect(stdout).toContain('첫 질문');
     expect(existsSync(`${file}.part`)).toBe(false);
@@ -345,7 +377,7 @@ describe('logs export', () => {
   it('takes the format from the name of the file', async () => {
     await calls();
     const file = join(folder, `${randomUUID()}.jsonl`);
-    await logs('export', '--task', task, '--output', file);
+    await logs('export', '--interview', mark, '--output', file);
 
     expect(JSON.parse(readFileSync(file, 'utf8').split('\n')[0] ?? '')).toMatchObject({
       question: '첫 질문',
@@ -361,33 +393,46 @@ describe('logs export', () => {
 
   it('writes what logs analyze reads', async () => {
     await calls();
-    const file = join(folder, randomUUID());
-    await logs('export', '--task', task, '--columns', 'seed', '--output', file);
+    const file = join(folder, `${randomUUID()}.csv`);
+    await logs('export', '--interview', mark, '--columns', 'seed', '--output', file);
 
     expect((await runClientHere(['logs', 'analyze', file])).stdout).toContain('\nv1                  1 ');
   });
 
   it('leaves a file as it is that is there already, unless it is told otherwise', async () => {
     await calls();
-    const file = join(folder, randomUUID());
+    const file = join(folder, `${randomUUID()}.csv`);
     writeFileSync(file, 'mine');
 
-    expect(await logs('export', '--task', task, '--output', file)).toEqual({
+    expect(await logs('export', '--interview', mark, '--output', file)).toEqual({
       code: 2,
       stdout: '',
       stderr: `${file} is there already: name another file, or say --overwrite to replace it.\n`,
     });
     expect(readFileSync(file, 'utf8')).toBe('mine');
 
-    expect(await logs('export', '--task', task, '--output', file, '--overwrite')).toMatchObject({ code: 0 });
+    expect(await logs('export', '--interview', mark, '--output', file, '--overwrite')).toMatchObject({
+      code: 0,
+    });
     expect(readFileSync(file, 'utf8')).toContain('첫 질문');
   });
 
   it('does not replace what is no file', async () => {
-    expect(await logs('export', '--output', folder, '--overwrite')).toMatchObject({
+    expect(await logs('export', '--format', 'csv', '--output', folder, '--overwrite')).toMatchObject({
       code: 2,
       stderr: `${folder} is no file: name one, or - for standard output.\n`,
     });
+  });
+
+  it.each(['x.xml', 'calls'])('refuses a file whose name says no format: %s', async (name) => {
+    const file = join(folder, name);
+
+    expect(await logs('export', '--output', file)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `The name ${file} does not say how calls are to be written; let it end with .csv or .jsonl, or say --format.\n`,
+    });
+    expect(existsSync(`${file}.part`)).toBe(false);
   });
 
   it('finds a folder that is missing before it asks the service', async () => {
@@ -409,7 +454,7 @@ describe('logs export', () => {
       response.writeHead(200, { 'content-type': 'text/csv' });
       response.write('timestamp,message\nhalf', () => response.destroy());
     });
-    const file = join(folder, randomUUID());
+    const file = join(folder, `${randomUUID()}.csv`);
 
     const { code, stdout, stderr } = await runClientHere(['logs', 'export', '--url', url, '--output', file]);
 
@@ -434,7 +479,7 @@ describe('logs export', () => {
   });
 
   it('leaves nothing where nothing came', async () => {
-    const file = join(folder, randomUUID());
+    const file = join(folder, `${randomUUID()}.csv`);
 
     const { code } = await runClientHere([
       'logs',
@@ -456,7 +501,7 @@ describe('logs export', () => {
       response.writeHead(200, { 'content-type': 'text/csv' });
       response.write('timestamp,message\nhalf');
     });
-    const file = join(folder, randomUUID());
+    const file = join(folder, `${randomUUID()}.csv`);
     const stop = new AbortController();
     const ended = runClientHere(['logs', 'export', '--url', url, '--output', file], { stop: stop.signal });
     while (!existsSync(`${file}.part`) || statSync(`${file}.part`).size === 0)
@@ -523,7 +568,7 @@ describe('logs analyze without a file', () => {
     const { code, stderr } = await logs('analyze', '--from', '40d');
 
     expect(code).toBe(2);
-    expect(stderr).toContain('Wrong in this request: --from.');
+    expect(stderr).toBe('--from must be at most 31 days before --to.\n');
   });
 });
 

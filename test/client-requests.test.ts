@@ -76,21 +76,48 @@ describe('requests', () => {
     );
   });
 
-  it('goes on after a version that there is not, and ends with 1', async () => {
+  it('ends with the first call whose version there is not', async () => {
     const { url } = await startService();
-    const run = await runClientHere([
-      'requests',
-      '--url',
-      url,
-      '--count',
-      '2',
-      '--prompt-versions',
-      'v9',
-      'v1',
-    ]);
+    const run = await runClientHere(['requests', '--url', url, '--count', '300', '--prompt-versions', 'v9']);
+    expect(run).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${url} answered 404: There is no such version of the prompt; there are v1, v2. Ask for one of these.\n`,
+    });
+  });
+
+  it('keeps what came before a version that there is not', async () => {
+    const { url } = await startService();
+    const run = await runClientHere(['--prompt-versions', 'v1', 'v9', '--url', url]);
     expect(run.code).toBe(1);
-    expect(run.stdout).toMatch(/1 {2}v9 .*failed\n +2 {2}v1 .*ms/);
-    expect(run.stderr).toMatch(/no such version/);
+    expect(run.stdout).toMatch(/ 1 {2}v1 .*\n\nversion .*\nv1 +1 +0 [^\n]*\n$/s);
+    expect(run.stderr).toMatch(/no such version .* 1 call was made before\.\n$/);
+  });
+
+  it.each([['--count', '1'], ['--json']])('refuses to take the flag %s for a version', async (...flag) => {
+    expect(await runClientHere(['requests', '--prompt-versions', ...flag])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "Option '--prompt-versions <version...>' argument missing: write it behind the flag.\n",
+    });
+  });
+
+  it.each(['health', 'v0', 'V1', '1', ''])('does not take %j for a version', async (word) => {
+    const run = await runClientHere(['--prompt-versions', 'v1', '--lang', 'ko', '--prompt-versions', word]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain(`argument '${word}' is invalid. It must be a version like v1.`);
+  });
+
+  it('goes on after a call that failed, and ends with 1', async () => {
+    let calls = 0;
+    const url = await startOddServer((_, response) => {
+      response.writeHead(calls++ === 0 ? 400 : 200, { 'content-type': 'application/json' });
+      response.end('{"error": "No.", "reply": "Yes."}');
+    });
+    const run = await runClientHere(['requests', '--url', url, '--count', '2']);
+    expect(run.code).toBe(1);
+    expect(run.stdout).toMatch(/1 {2}v1 .*failed\n +2 {2}v2 .*ms/);
+    expect(run.stderr).toContain('answered 400: No.');
   });
 
   it('ends with the first call where its key is refused', async () => {

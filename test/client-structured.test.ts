@@ -339,9 +339,37 @@ describe('a structured command that fails', () => {
 
     const { code, stdout, stderr } = await runClientHere(['feedback', '--url', url, '--body', body]);
 
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain('Wrong in this request: --pass-mark.');
-    expect(stderr).not.toContain('pass_mark');
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '--pass-mark must not be greater than 10.\n',
+    });
+  });
+
+  it.each([
+    [['--tag', 'x'.repeat(500)], '--tag must be text of 1 to 200 characters without control characters.'],
+    [['--fields', 'message,foo'], '--fields must be one of action, message, thought, evaluation.'],
+    [
+      ['--stop', 'x'.repeat(101), '--user', 'y'.repeat(201)],
+      '--stop must be a text of 1 to 100 characters, or an array of 1 to 4 such texts. --user must be text of 1 to 200 characters without control characters.',
+    ],
+  ])('is told of every wrong field by its flag: %j', async (flags, sentences) => {
+    const { url } = await startService();
+
+    const { code, stderr } = await runClientHere(['step', '--url', url, ...PROMPTS, ...flags]);
+
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `${sentences}\n` });
+  });
+
+  it('is told what else is in the file of a request, and how much is not told', async () => {
+    const { url } = await startService();
+    const unknown = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`k${index}`, 1]));
+    const body = fileOf('more.json', JSON.stringify({ ...QUESTION, ...unknown }));
+
+    const { stderr } = await runClientHere(['step', '--url', url, '--body', body]);
+
+    const told = ['k0', 'k1', 'k2', 'k3', 'k4'].map((name) => `${name} is not a field of this request.`);
+    expect(stderr).toBe(`${told.join(' ')} 2 more fields are wrong.\n`);
   });
 
   it('says that it needs LLM Service where an engine answers', async () => {
@@ -404,7 +432,9 @@ describe('a structured command that fails', () => {
 
     expect(code).toBe(1);
     expect(stdout).toMatch(/^feedback\n {2}Names the right tool\.\n(.*\n)*$/);
-    expect(stderr).toMatch(/http:\/\/\S+ answered 502: .*\n$/);
+    expect(stderr).toMatch(
+      /http:\/\/\S+ answered 502: .* make the prompt clearer or raise --max-tokens\.\n$/,
+    );
   });
 
   it.each([

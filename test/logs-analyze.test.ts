@@ -82,18 +82,24 @@ const EIGHT_CALLS_TABLES = [
   '',
 ].join('\n');
 
+const EIGHT_CALLS_NOTE = '\n8 calls in the file; averages of all of them, answered or not.\n';
+
 const SMALL_HEADER = 'prompt_version,model,latency_ms,total_tokens\n';
 
 describe('logs analyze', () => {
   it('prints a table per prompt version and one per model, as pandas would', async () => {
-    expect(await analyze(EIGHT_CALLS)).toEqual({ code: 0, stdout: EIGHT_CALLS_TABLES, stderr: '' });
+    expect(await analyze(EIGHT_CALLS)).toEqual({
+      code: 0,
+      stdout: EIGHT_CALLS_TABLES,
+      stderr: EIGHT_CALLS_NOTE,
+    });
   });
 
   it('reads standard input for -', async () => {
     expect(await logs(['analyze', '-'], EIGHT_CALLS)).toEqual({
       code: 0,
       stdout: EIGHT_CALLS_TABLES,
-      stderr: '',
+      stderr: EIGHT_CALLS_NOTE,
     });
   });
 
@@ -103,7 +109,7 @@ describe('logs analyze', () => {
 
     expect(await run(process.execPath, [...start, 'analyze', path])).toEqual({
       stdout: EIGHT_CALLS_TABLES,
-      stderr: '',
+      stderr: EIGHT_CALLS_NOTE,
     });
     await expect(run(process.execPath, [...start, 'analyze', `${path}.none`])).rejects.toMatchObject({
       code: 2,
@@ -111,6 +117,15 @@ describe('logs analyze', () => {
       stderr: `${path}.none: there is no such file.\n`,
     });
     await expect(run(process.execPath, start)).rejects.toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('says in Korean too what the averages are of, and not at all where it is to be quiet', async () => {
+    writeFileSync(path, EIGHT_CALLS);
+
+    expect((await logs(['analyze', path, '--lang', 'ko'])).stderr).toBe(
+      '\n파일에 있는 호출 8건. 평균은 실패한 호출까지 포함합니다.\n',
+    );
+    expect((await logs(['analyze', path, '--quiet'])).stderr).toBe('');
   });
 
   it('takes a BOM, CRLF, further columns and any order of them', async () => {
@@ -205,6 +220,16 @@ describe('progress', () => {
 });
 
 describe('a file that cannot be analysed', () => {
+  it('is told to be named with its encoding where it is not UTF-8', async () => {
+    const file = Buffer.from(`${SMALL_HEADER}v1,m,1,2\n\xc7\xd1,m,1,2\n`, 'latin1');
+
+    expect(await analyze(file)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${path}: Line 3: this is not UTF-8. If it is an old Korean file, say --encoding euc-kr.\n`,
+    });
+  });
+
   it.each([
     [
       '',
@@ -242,10 +267,6 @@ describe('a file that cannot be analysed', () => {
     [
       `${SMALL_HEADER}v1,m,\u001b[2J,1\n`,
       'Line 2: latency_ms is "\\u001b[2J"; it must be a number from 0. Correct or remove the row.',
-    ],
-    [
-      Buffer.from(`${SMALL_HEADER}v1,m,1,2\n\xc7\xd1,m,1,2\n`, 'latin1'),
-      'Line 3: this is not UTF-8. A file in EUC-KR is converted with `iconv -f CP949 -t UTF-8 FILE > NEW-FILE`.',
     ],
     [
       Buffer.from('1f8b0800', 'hex'),

@@ -18,4 +18,5 @@ export {
   type StructuredEvent,
   type StructuredTask,
 } from './api/llm-client.js';
+export type { WrongField } from './api/wrong-fields.js';
 export { ClientFault } from './faults/fault.js';

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { CsvInputError } from './csv-input-error.js';
+import { NotUtf8 } from './csv-input-error.js';
 
 const LINE_FEED = 0x0a;
 
-/** Passes bytes on in whole characters. Throws a `CsvInputError` at the first line that is not UTF-8. */
+/** Passes bytes on in whole characters. Throws `NotUtf8` at the first line that is not UTF-8. */
 export async function* checkedUtf8(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -13,12 +13,12 @@ export async function* checkedUtf8(
     const bytes = Buffer.concat([cut, chunk]);
     const end = endOfWholeCharacters(bytes);
     const whole = bytes.subarray(0, end);
-    if (!isUtf8(whole)) throw notUtf8(line + lineFeedsBeforeFault(whole));
+    if (!isUtf8(whole)) throw new NotUtf8(line + lineFeedsBeforeFault(whole));
     line += countLineFeeds(whole);
     cut = bytes.subarray(end);
     yield whole;
   }
-  if (cut.length > 0) throw notUtf8(line);
+  if (cut.length > 0) throw new NotUtf8(line);
 }
 
 /** Where a character begins that the next chunk completes; else the length. */
@@ -54,11 +54,4 @@ function lineFeedsBeforeFault(bytes: Buffer): number {
     count++;
     start = end + 1;
   }
-}
-
-function notUtf8(line: number): CsvInputError {
-  return new CsvInputError(
-    line,
-    'this is not UTF-8. A file in EUC-KR is converted with `iconv -f CP949 -t UTF-8 FILE > NEW-FILE`.',
-  );
 }

@@ -10,3 +10,13 @@ export class CsvInputError extends Error {
     super(`Line ${line}: ${sentence}`);
   }
 }
+
+/** A line that is not UTF-8. Where an encoding can be named, the reader says so instead. */
+export class NotUtf8 extends CsvInputError {
+  constructor(line: number) {
+    super(
+      line,
+      'this is not UTF-8. A file in EUC-KR is converted with `iconv -f CP949 -t UTF-8 FILE > NEW-FILE`.',
+    );
+  }
+}

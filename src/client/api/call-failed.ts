@@ -1,4 +1,5 @@
 import type { RequestResult } from './generation.js';
+import type { WrongField } from './wrong-fields.js';
 
 /**
  * What kept a call from its answer. `unreachable`: no connection, or one that broke · `timeout`: no answer in time ·
@@ -20,6 +21,8 @@ export interface FailureFacts {
   readonly passing?: boolean | undefined;
   /** Milliseconds after which the server wants to be asked again. */
   readonly retryAfterMs?: number | undefined;
+  /** What LLM Service found wrong in single fields of the request. */
+  readonly fields?: readonly WrongField[] | undefined;
   /** Of a batch: the results that were there before it failed, in the order of the prompts. */
   readonly answered?: readonly RequestResult[] | undefined;
 }

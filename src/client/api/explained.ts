@@ -1,6 +1,6 @@
 import { CallFailed } from './call-failed.js';
 import type { Models } from './models.js';
-import { quoted } from './server-error.js';
+import { quoted } from './server-words.js';
 
 /** Names that a message lists at the most. */
 const MAX_LISTED = 10;

@@ -5,7 +5,8 @@ import { explained } from './explained.js';
 import type { BatchOptions, Message, PromptRequest, RequestResult, Sampling } from './generation.js';
 import type { Models } from './models.js';
 import type { JsonAnswer, Server } from './server.js';
-import { quoted, readError, refusal, sentence } from './server-error.js';
+import { readError, refusal } from './server-error.js';
+import { quoted, sentence } from './server-words.js';
 
 /** Tokens of a completion where nobody says how many: OpenAI's API itself stops after 16, in the middle of a sentence. */
 const COMPLETION_TOKENS = 1024;

@@ -1,12 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { visible } from '../terminal/visible.js';
 import { CallFailed } from './call-failed.js';
-
-/** Characters of a server's own words that are repeated. */
-const MAX_QUOTED = 300;
-
-/** Wrong fields that are named one by one. */
-const MAX_FIELDS = 3;
+import { quoted, sentence } from './server-words.js';
+import { type WrongField, wrongFieldSentences } from './wrong-fields.js';
 
 /** Longer waits than this are not waited for, milliseconds. */
 const MAX_RETRY_AFTER_MS = 60_000;
@@ -29,6 +24,20 @@ const SAME_AS: Readonly<Record<string, string>> = {
   model_not_found: 'MODEL_NOT_FOUND',
 };
 
+/** What LLM Service tells programs to do, and what it comes to for who does not see the JSON. */
+export const REMEDIES: Readonly<Record<string, string>> = {
+  'Correct every field named in errors; the shapes are in /docs.': '',
+  'Use a key whose entry in API_KEYS has the scope named in detail.':
+    'Use a key whose entry in API_KEYS has that scope.',
+  'Ask for a version named in detail, or leave prompt_version out.': 'Ask for one of these.',
+  'Take the id from X-Call-Id in the reply’s headers, or from the list that GET /api/calls shows.':
+    'Take the id from X-Call-Id in the reply’s headers, or from what logs list shows.',
+  'Ask again; if it persists, read the reasons in attempts, make the prompt clearer or raise max_tokens (docs/structured-replies.md).':
+    'Ask again; if it persists, make the prompt clearer or raise max_tokens.',
+  'Ask for a shorter period with from and to, or for one user_id or interview_id.':
+    'Ask for a shorter period with --from and --to, or for one --user or --interview.',
+};
+
 /** A server's error, in whatever form it has. */
 export interface ServerError {
   readonly status: number | undefined;
@@ -36,6 +45,8 @@ export interface ServerError {
   readonly code: string | undefined;
   readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Where it is about single fields of the request. */
+  readonly fields: readonly WrongField[] | undefined;
   /** Whether the server said that the same call fails again. */
   readonly isFinal: boolean;
 }
@@ -50,9 +61,11 @@ export function readError(json: unknown, status?: number, headers: IncomingHttpH
   const outer: Fields = isFields(json) ? json : { message: json };
   const error = isFields(outer.error) ? outer.error : outer;
   const code = error.code ?? outer.code;
+  const fields = code === 'VALIDATION_FAILED' ? wrongFieldsOf(error) : undefined;
   return {
     status: status ?? statusOf(error),
-    message: messageOf(error, outer),
+    message: fields ? wrongFieldSentences(fields) : messageOf(error, outer),
+    fields,
     code: wellKnownCode(error, code),
     requestId: textOf(outer.request_id) ?? textOf(headers['x-request-id']),
     retryAfterMs: retryAfter(headers['retry-after'] ?? outer.retry_after),
@@ -62,12 +75,13 @@ export function readError(json: unknown, status?: number, headers: IncomingHttpH
 
 /** Makes a failed call of it. */
 export function refusal(error: ServerError, root: string): CallFailed {
-  const { status, code, requestId, retryAfterMs, message } = error;
+  const { status, code, requestId, retryAfterMs, fields, message } = error;
   return new CallFailed('refused', sayingOf(error, root) || `${root} refused the call: ${message}`, {
     status,
     code,
     requestId,
     retryAfterMs,
+    fields,
     passing: isPassing(error),
   });
 }
@@ -75,17 +89,6 @@ export function refusal(error: ServerError, root: string): CallFailed {
 function isPassing({ status, retryAfterMs, isFinal }: ServerError): boolean {
   if (status === undefined || isFinal || (retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) return false;
   return PASSING.has(status) || (status === 504 && retryAfterMs !== undefined);
-}
-
-/** One line of a server's words, made safe to show. */
-export function quoted(text: string): string {
-  const line = visible(text.replaceAll(/\s+/g, ' ').trim());
-  return line.length > MAX_QUOTED ? `${line.slice(0, MAX_QUOTED)}…` : line;
-}
-
-/** With a full stop, where it ends with nothing of the kind. */
-export function sentence(text: string): string {
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 function sayingOf({ status, code, message, retryAfterMs }: ServerError, root: string): string {
@@ -102,22 +105,23 @@ function sayingOf({ status, code, message, retryAfterMs }: ServerError, root: st
 
 function messageOf(error: Fields, outer: Fields): string {
   const said = error.message ?? error.detail ?? outer.error ?? outer.title ?? '';
-  const message = quoted(typeof said === 'string' ? said : JSON.stringify(said));
-  const remedy = textOf(error.remedy);
-  return [
-    sentence(message || 'no reason given'),
-    ...fieldsOf(error),
-    ...(remedy ? [quoted(remedy)] : []),
-  ].join(' ');
+  const message = quoted(withoutJson(typeof said === 'string' ? said : JSON.stringify(said)));
+  const remedy = withoutJson(textOf(error.remedy) ?? '');
+  return [sentence(message || 'no reason given'), ...(remedy ? [quoted(remedy)] : [])].join(' ');
 }
 
-function fieldsOf({ errors }: Fields): string[] {
-  if (!Array.isArray(errors)) return [];
-  const messages = (errors as unknown[]).map((one) => (isFields(one) ? textOf(one.message) : undefined));
-  return [...new Set(messages)]
-    .filter((message) => message !== undefined)
-    .slice(0, MAX_FIELDS)
-    .map((message) => sentence(quoted(message)));
+/** Under /v1 the remedy is the end of the message. */
+function withoutJson(text: string): string {
+  return Object.entries(REMEDIES).reduce((told, [said, instead]) => told.replace(said, instead), text);
+}
+
+function wrongFieldsOf({ errors }: Fields): readonly WrongField[] | undefined {
+  if (!Array.isArray(errors)) return undefined;
+  const fields = (errors as unknown[]).flatMap((one) => {
+    const message = isFields(one) ? textOf(one.message) : undefined;
+    return isFields(one) && message !== undefined ? [{ path: textOf(one.path) ?? '', message }] : [];
+  });
+  return fields.length > 0 ? fields : undefined;
 }
 
 /** The server's own, where it is a word; where what it says is known, that of LLM Service. */

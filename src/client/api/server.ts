@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { VERSION } from '../../common/version.js';
 import { CallFailed } from './call-failed.js';
 import { after, type Retry, waitAfter } from './retry.js';
-import { quoted, readError, refusal } from './server-error.js';
+import { readError, refusal } from './server-error.js';
+import { quoted } from './server-words.js';
 import { Wire } from './wire.js';
 import type { StreamedAnswer, WholeAnswer, WireHead, WireRequest } from './wire-answer.js';
 

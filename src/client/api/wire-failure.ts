@@ -1,5 +1,5 @@
 import { CallFailed } from './call-failed.js';
-import { quoted } from './server-error.js';
+import { quoted } from './server-words.js';
 
 const LOST = 'Ask again; if it persists, read the server’s log.';
 const OTHER_ADDRESS = 'Start the server, or name another one with --url or LLM_SERVICE_URL.';

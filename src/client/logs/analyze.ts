@@ -1,4 +1,4 @@
-import type { CallAverages } from './analyze/call-stats.js';
+import type { CallAverages, CallStats } from './analyze/call-stats.js';
 import { callTables } from './analyze/call-tables.js';
 import type { LLMClient } from '../api/llm-client.js';
 import type { Flags } from '../commands/command.js';
@@ -26,7 +26,9 @@ export async function analyzeLog(
     throw wrongUse('--from and --to are for the log of the service: a file is analysed as a whole.');
   const { encoding = 'utf-8' } = flags as { readonly encoding?: Encoding };
   const { analyzeFile } = await import('./analyze/analyze-file.js');
-  context.terminal.print(callTables(await analyzeFile(file, encoding, context)));
+  const stats = await analyzeFile(file, encoding, context);
+  context.terminal.print(callTables(stats));
+  tellFile(stats, context.terminal);
   return 0;
 }
 
@@ -60,6 +62,15 @@ function averages({ groups }: CallGroups): CallAverages[] {
     latencyMs: avg_latency_ms,
     tokens: avg_tokens,
   }));
+}
+
+function tellFile({ byModel }: CallStats, terminal: Terminal): void {
+  const calls = byModel.reduce((sum, group) => sum + group.calls, 0);
+  const sentence = terminal.text({
+    en: `${calls} ${calls === 1 ? 'call' : 'calls'} in the file; averages of all of them, answered or not.`,
+    ko: `파일에 있는 호출 ${calls}건. 평균은 실패한 호출까지 포함합니다.`,
+  });
+  terminal.note(terminal.errorColors.dim(`\n${sentence}`));
 }
 
 function tellPeriod({ from, to, groups }: CallGroups, terminal: Terminal): void {

@@ -26,11 +26,17 @@ export function exportCalls(context: Context, flags: Flags): Promise<ExitCode> {
     : withLog(context, (client) => exportToOutput(client, path, context));
 }
 
-/** @throws ClientFault where the file's name says another one than --format */
-function formatOf({ format, output }: Flags): string {
-  const [, ending] = /\.(csv|jsonl)$/i.exec(typeof output === 'string' ? output : '') ?? [];
+/** @throws ClientFault where the file's name says no format and nothing else does, or another one than --format */
+function formatOf({ format, output = '-' }: Flags): string {
+  const [, ending] = /\.(csv|jsonl)$/i.exec(String(output)) ?? [];
   const named = ending?.toLowerCase();
-  if (typeof format !== 'string') return named ?? 'csv';
+  if (typeof format !== 'string') {
+    if (named === undefined && output !== '-')
+      throw wrongUse(
+        `The name ${String(output)} does not say how calls are to be written; let it end with .csv or .jsonl, or say --format.`,
+      );
+    return named ?? 'csv';
+  }
   if (named === undefined || named === format) return format;
   throw wrongUse(`--output ends with .${named}, and --format is ${format}: change one of the two.`);
 }

@@ -1,6 +1,6 @@
 import iconv from 'iconv-lite';
 import { checkedUtf8 } from '../../csv/checked-utf8.js';
-import { CsvInputError } from '../../csv/csv-input-error.js';
+import { NotUtf8 } from '../../csv/csv-input-error.js';
 import { BadPrompts } from './bad-prompts.js';
 import type { Encoding } from './choices.js';
 
@@ -16,7 +16,8 @@ const LONGEST_MARK = 3;
 /** What a decoder writes where bytes mean nothing. */
 const REPLACEMENT = '\ufffd';
 
-const NOT_UTF8 = 'this is not UTF-8. If it is an old Korean file, say --encoding euc-kr.';
+/** Of a file whose encoding can be named. */
+export const NOT_UTF8 = 'this is not UTF-8. If it is an old Korean file, say --encoding euc-kr.';
 const NOT_TEXT =
   'this holds a NUL, so it is no text in this encoding. If it is UTF-16, say --encoding utf-16le; if it is no text, name another file.';
 
@@ -73,7 +74,7 @@ async function* decodedUtf8(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<st
   try {
     for await (const whole of checkedUtf8(bytes)) yield whole.toString();
   } catch (error) {
-    if (error instanceof CsvInputError) throw new BadPrompts({ line: error.line }, NOT_UTF8);
+    if (error instanceof NotUtf8) throw new BadPrompts({ line: error.line }, NOT_UTF8);
     throw error;
   }
 }

@@ -106,13 +106,17 @@ function readReply(body: ChatReply | null, url: string): Pick<ChatCall, 'reply' 
   };
 }
 
-/** Statuses of a key that is refused. */
+/** Statuses of a key that is refused, and the code of a version that will not be there for later calls either. */
 const REFUSED = [401, 403];
+const NO_SUCH_VERSION = 'PROMPT_NOT_FOUND';
 
-/** @throws ClientFault where no server is there (any more), or it wants another key */
-function endIfHopeless(fault: CallFailed, answered: number): void {
-  if (answered === 0 && REFUSED.includes(fault.facts.status ?? 0)) throw asFault(fault);
-  if (fault.kind !== 'unreachable') return;
-  const end = asFault(fault);
-  throw answered === 0 ? end : new ClientFault(3, `${fault.message} ${answered} calls were made before.`);
+/** @throws ClientFault where no server is there (any more), it wants another key, or it has no such version */
+function endIfHopeless(fault: CallFailed, before: number): void {
+  const { kind, message, facts } = fault;
+  const isRefused = before === 0 && REFUSED.includes(facts.status ?? 0);
+  const isAway = kind === 'unreachable';
+  if (!isRefused && !isAway && facts.code !== NO_SUCH_VERSION) return;
+  if (before === 0) throw asFault(fault);
+  const calls = before === 1 ? '1 call was' : `${before} calls were`;
+  throw new ClientFault(isAway ? 3 : 1, `${message} ${calls} made before.`, { cause: fault });
 }

@@ -1,4 +1,4 @@
-import { CsvInputError } from '../../../csv/csv-input-error.js';
+import { CsvInputError, NotUtf8 } from '../../../csv/csv-input-error.js';
 import { readCsv } from '../../../csv/read-csv.js';
 import type { Context } from '../../context.js';
 import { wrongUse } from '../../faults/fault.js';
@@ -6,7 +6,7 @@ import { fileSentence } from '../../faults/file-sentence.js';
 import { nameOf, openInput } from '../../open-input.js';
 import { BadPrompts } from '../../prompts/bad-prompts.js';
 import type { Encoding } from '../../prompts/choices.js';
-import { decodeText } from '../../prompts/decode.js';
+import { decodeText, NOT_UTF8 } from '../../prompts/decode.js';
 import { analyzeCalls } from './analyze-calls.js';
 import type { CallStats } from './call-stats.js';
 import { refuseOtherFormats } from './other-formats.js';
@@ -39,10 +39,16 @@ export async function analyzeFile(
     return await analyzeCalls(readCsv(inUtf8(refuseOtherFormats(bytes), encoding)));
   } catch (error) {
     if (error instanceof BadPrompts) throw wrongUse(`${nameOf(file)}${error.message}`, { cause: error });
-    const sentence = error instanceof CsvInputError ? error.message : fileSentence(error);
+    const sentence = sentenceOf(error);
     if (sentence === undefined) throw error;
     throw wrongUse(`${nameOf(file)}: ${sentence}`, { cause: error });
   }
+}
+
+/** What keeps a file from being analysed; nothing for an error that is not the file's. */
+function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof NotUtf8) return `Line ${error.line}: ${NOT_UTF8}`;
+  return error instanceof CsvInputError ? error.message : fileSentence(error);
 }
 
 async function* inUtf8(
