@@ -103,7 +103,7 @@ describe('an interview through a pipe', () => {
 
   it('refuses another word with a slash, goes on, and ends with 1', async () => {
     script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
-    const run = await interview('/hlp me\nOne.\n');
+    const run = await interview('/hlp\nOne.\n');
     expect(run.code).toBe(1);
     expect(run.stderr).toContain(
       "Unknown command '/hlp'. Did you mean /help? /help lists the commands; // begins an answer with a slash.",
@@ -111,6 +111,16 @@ describe('an interview through a pipe', () => {
     expect(saved()).toMatch(/70 \/ 100[^]*> One\./);
     expect(saved()).not.toContain('/hlp');
   });
+
+  it.each(['/etc/hosts', '/usr is where I look first.'])(
+    'takes “%s” for the answer that it is',
+    async (answer) => {
+      script(step('NEXT_PHASE', 'Goodbye.'), REPORT);
+      const run = await interview(`${answer}\n`);
+      expect(run.code).toBe(0);
+      expect(material(0).endsWith(`\nCandidate: ${answer}`)).toBe(true);
+    },
+  );
 
   it('takes an answer that begins with a slash behind a second one', async () => {
     script(step('NEXT_PHASE', 'Goodbye.'), REPORT);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Sampling } from './api/generation.js';
 import { type Bounds, decimal, wholeNumber } from './flags.js';
 import type { Text } from './text.js';
 
@@ -9,6 +10,16 @@ const FLAGS = ['model', 'temperature', 'topP', 'maxTokens', 'seed', 'stop'] as c
 
 /** One of them, by the name that commander gives its value. */
 type SamplingFlag = (typeof FLAGS)[number];
+
+/** Their values as commander reads them. */
+export interface SamplingValues {
+  readonly model?: string;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly maxTokens?: number;
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+}
 
 /** In what the sampling flags of a command differ from those of the others. */
 export interface SamplingFlags {
@@ -54,6 +65,11 @@ export function addSamplingFlags(
     ).argParser(several),
   };
   for (const flag of only) command.addOption(flags[flag]);
+}
+
+/** What the flags say, as OpenAI's API and the service name it. */
+export function samplingFrom({ model, temperature, topP, maxTokens, seed, stop }: SamplingValues): Sampling {
+  return { model, temperature, top_p: topP, max_tokens: maxTokens, seed, stop };
 }
 
 /** Reads a flag that may be given more than once. */

@@ -1,9 +1,8 @@
 import type { ClientCommand, Flags } from './command.js';
-import type { Sampling } from '../api/generation.js';
 import type { LLMClient } from '../api/llm-client.js';
 import type { Context } from '../context.js';
 import type { ExitCode } from '../faults/fault.js';
-import { addSamplingFlags } from '../sampling-flags.js';
+import { addSamplingFlags, samplingFrom } from '../sampling-flags.js';
 import type { Text } from '../text.js';
 
 const EXAMPLES: Text = {
@@ -51,7 +50,7 @@ export const chat: ClientCommand = {
 
 async function converse(context: Context, client: LLMClient, flags: Flags): Promise<ExitCode> {
   const { terminal, stop, server } = context;
-  const sampling = samplingOf(flags);
+  const sampling = samplingFrom(flags);
   const model = await answeringModel(client, sampling.model, stop);
   const [{ ChatSession }, { Conversation }, { History, historyFile }, { openLines }] = await Promise.all([
     import('../chat/chat-session.js'),
@@ -81,12 +80,4 @@ async function answeringModel(
   if (chosen !== undefined && (await client.health(stop, chosen)).ready) return chosen;
   const models = await client.models(stop);
   return chosen ?? models[0] ?? '';
-}
-
-function samplingOf(flags: Flags): Sampling {
-  return {
-    model: flags.model as string | undefined,
-    temperature: flags.temperature as number | undefined,
-    max_tokens: flags.maxTokens as number | undefined,
-  };
 }

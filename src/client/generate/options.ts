@@ -2,6 +2,7 @@ import type { BatchOptions } from '../api/generation.js';
 import type { Flags } from '../commands/command.js';
 import { wrongUse } from '../faults/fault.js';
 import type { Encoding, PrintFormat, PromptFormat } from '../prompts/choices.js';
+import { samplingFrom, type SamplingValues } from '../sampling-flags.js';
 
 /** Where prompts come from. */
 export type PromptOrigin =
@@ -23,7 +24,7 @@ export interface GenerateOptions {
 }
 
 /** The flags as commander reads them. */
-interface GenerateFlags {
+interface GenerateFlags extends SamplingValues {
   readonly prompt?: string;
   readonly promptFile?: string;
   readonly promptFormat?: PromptFormat;
@@ -35,12 +36,6 @@ interface GenerateFlags {
   readonly output?: string;
   readonly resume?: string;
   readonly format?: PrintFormat;
-  readonly model?: string;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly maxTokens?: number;
-  readonly seed?: number;
-  readonly stop?: readonly string[];
 }
 
 /** @throws ClientFault where flags are missing or at odds with each other */
@@ -54,12 +49,7 @@ export function readOptions(given: Flags): GenerateOptions {
       concurrent: flags.concurrent ?? 1,
       chat: flags.chat,
       system: flags.system,
-      model: flags.model,
-      temperature: flags.temperature,
-      top_p: flags.topP,
-      max_tokens: flags.maxTokens,
-      seed: flags.seed,
-      stop: flags.stop,
+      ...samplingFrom(flags),
     },
     output,
     print: flags.format ?? (output ? 'none' : 'text'),

@@ -14,6 +14,9 @@ import { TextFlow, wrap } from '../terminal/text-flow.js';
 import { showWaiting } from '../terminal/waiting.js';
 import type { Text } from '../text.js';
 
+/** A word alone: commands take nothing behind them, and an answer that begins with a path is one. */
+const COMMAND = /^\/[^\s/]*$/;
+
 const SAYINGS = {
   hint: {
     en: '/help for commands · /end or Ctrl-D: finish with the report',
@@ -105,7 +108,7 @@ export class InterviewSession {
         continue;
       }
       const text = line.text.trim();
-      if (text.startsWith('/') && !text.startsWith('//')) {
+      if (COMMAND.test(text)) {
         if (await this.#isEndedBy(text)) return 'finish';
       } else if (text !== '') return { text: text.startsWith('//') ? text.slice(1) : text };
     }
@@ -215,7 +218,7 @@ export class InterviewSession {
     const { lines, terminal } = this.parts;
     const line = await lines.read(this.#dim(terminal.text(SAYINGS.tryAgain)));
     if (line.type === 'interrupt') return this.#menu();
-    if (line.type === 'line' && line.text.trim().startsWith('/'))
+    if (line.type === 'line' && COMMAND.test(line.text.trim()))
       return (await this.#isEndedBy(line.text.trim())) ? 'finish' : this.#offerAgain();
     return line.type === 'end' ? this.#atEnd() : 'go on';
   }

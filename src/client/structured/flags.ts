@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { StructuredTask } from '../api/llm-client.js';
 import { wholeNumber } from '../flags.js';
 import { type Encoding, ENCODINGS } from '../prompts/choices.js';
-import { addSamplingFlags, several } from '../sampling-flags.js';
+import { addSamplingFlags, type SamplingValues, several } from '../sampling-flags.js';
 import type { Text } from '../text.js';
 
 /** The service's own bounds (its /docs). */
@@ -19,18 +19,12 @@ const SOME_FIELDS: Readonly<Record<StructuredTask, string>> = {
 };
 
 /** What a structured command was given. */
-export interface StructuredFlags {
+export interface StructuredFlags extends SamplingValues {
   readonly system?: string;
   readonly prompt?: string;
   readonly body?: string;
   readonly encoding?: Encoding;
   readonly passMark?: number;
-  readonly model?: string;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly maxTokens?: number;
-  readonly seed?: number;
-  readonly stop?: readonly string[];
   readonly fields?: readonly string[];
   readonly interview?: string;
   readonly turn?: number;

@@ -4,6 +4,7 @@ import { nameOf } from '../open-input.js';
 import { BadPrompts } from '../prompts/bad-prompts.js';
 import type { Encoding } from '../prompts/choices.js';
 import { parseJson } from '../prompts/parse-json.js';
+import { samplingFrom } from '../sampling-flags.js';
 import type { StructuredFlags } from './flags.js';
 import { readText } from './read-text.js';
 
@@ -34,12 +35,7 @@ export async function requestBody(
       system_prompt: await textOf(flags.system, encoding, context),
       user_prompt: await textOf(prompt, encoding, context),
       pass_mark: flags.passMark,
-      model: flags.model,
-      temperature: flags.temperature,
-      top_p: flags.topP,
-      max_tokens: flags.maxTokens,
-      seed: flags.seed,
-      stop: flags.stop,
+      ...samplingFrom(flags),
       stream_fields: flags.fields?.map((name) => (name.startsWith('/') ? name : `/${name}`)),
       interview_id: flags.interview,
       turn: flags.turn,
