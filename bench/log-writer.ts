@@ -6,12 +6,12 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Pool } from 'pg';
 import type * as Records from '../src/calls/call-record.js';
 import type { CallRecord } from '../src/calls/call-record.js';
-import type * as Rows from '../src/calls/call-row.js';
-import type { CallRow } from '../src/calls/call-row.js';
-import type * as Writer from '../src/calls/call-writer.js';
-import type * as Bounds from '../src/calls/commit-bounds.js';
-import type * as Commit from '../src/calls/group-commit.js';
-import type * as Days from '../src/calls/upkeep/make-days.js';
+import type * as Rows from '../src/call-store/call-row.js';
+import type { CallRow } from '../src/call-store/call-row.js';
+import type * as Writer from '../src/call-store/call-writer.js';
+import type * as Bounds from '../src/call-store/commit-bounds.js';
+import type * as Commit from '../src/call-store/group-commit.js';
+import type * as Days from '../src/call-store/upkeep/make-days.js';
 import type { RequestContext } from '../src/common/request-context.js';
 import type * as Migrate from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
@@ -20,11 +20,11 @@ import { wholeStep } from './replies.ts';
 
 const built = (path: string): string => `../dist/${path}`;
 const records = (await import(built('calls/call-record.js'))) as typeof Records;
-const { callRow } = (await import(built('calls/call-row.js'))) as typeof Rows;
-const { writeCalls } = (await import(built('calls/call-writer.js'))) as typeof Writer;
-const { COMMIT_BOUNDS } = (await import(built('calls/commit-bounds.js'))) as typeof Bounds;
-const { GroupCommit } = (await import(built('calls/group-commit.js'))) as typeof Commit;
-const { makeDays } = (await import(built('calls/upkeep/make-days.js'))) as typeof Days;
+const { callRow } = (await import(built('call-store/call-row.js'))) as typeof Rows;
+const { writeCalls } = (await import(built('call-store/call-writer.js'))) as typeof Writer;
+const { COMMIT_BOUNDS } = (await import(built('call-store/commit-bounds.js'))) as typeof Bounds;
+const { GroupCommit } = (await import(built('call-store/group-commit.js'))) as typeof Commit;
+const { makeDays } = (await import(built('call-store/upkeep/make-days.js'))) as typeof Days;
 const { migrate } = (await import(built('database/migrate.js'))) as typeof Migrate;
 
 /** Rows that wait at once, as many as calls that end in the same moment under heavy load. */

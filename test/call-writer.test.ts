@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import fc from 'fast-check';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
-import { type CallRow, rowOf } from '../src/calls/call-row.js';
-import { writeCalls } from '../src/calls/call-writer.js';
+import { type CallRow, rowOf } from '../src/call-store/call-row.js';
+import { writeCalls } from '../src/call-store/call-writer.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
 import { DatabaseProxy } from './kill/database-proxy.js';

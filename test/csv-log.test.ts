@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { CsvLog } from '../src/calls/csv-log.js';
+import { CsvLog } from '../src/call-store/csv-log.js';
 import type { CsvRow } from '../src/csv/call-row.js';
 
 const HEADER = 'timestamp,message,prompt_version,model,latency_ms,total_tokens,provider\n';

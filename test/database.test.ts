@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { Logger } from '@nestjs/common';
-import { FACT_COLUMNS } from '../src/calls/call-row.js';
+import { FACT_COLUMNS } from '../src/call-store/call-row.js';
 import { ConfigError } from '../src/config/config-error.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { Settings } from '../src/config/settings.js';

@@ -7,7 +7,7 @@ import { faultOf, type ReadReply, readWhole } from '../src/engine/read-reply.js'
 import { ReplyGuard } from '../src/engine/reply-guard.js';
 import { Tally } from '../src/engine/tally.js';
 import type { Fault } from '../src/engine/stub/faults.js';
-import { NO_THINKING_SAMPLING } from '../src/tasks/define-task.js';
+import { NO_THINKING_SAMPLING } from '../src/pipeline/define-task.js';
 import { CHAT } from './support/engine-questions.js';
 import { startService } from './support/service.js';
 

@@ -6,14 +6,14 @@ import type { RequestContext } from '../src/common/request-context.js';
 import type { EngineReply, Finish } from '../src/engine/engine-request.js';
 import { feedbackTask } from '../src/feedback/feedback.task.js';
 import { interviewStepTask } from '../src/interview/interview-step.task.js';
-import { neutraliseMarks, restoreMarksIn } from '../src/prompts/chat-marks.js';
+import { neutraliseMarks, restoreMarksIn } from '../src/text/chat-marks.js';
 import { reportTask } from '../src/report/report.task.js';
-import { askStructured } from '../src/tasks/ask-structured.js';
+import { askStructured } from '../src/pipeline/ask/climb.js';
 import { EngineFault } from '../src/engine/engine-fault.js';
 import type { ReplyListener } from '../src/engine/call-budget.js';
-import type { StructuredTask } from '../src/tasks/define-task.js';
-import { FieldStream } from '../src/tasks/field-stream.js';
-import type { Asked } from '../src/tasks/re-ask.js';
+import type { StructuredTask } from '../src/pipeline/define-task.js';
+import { FieldStream } from '../src/pipeline/out/field-stream.js';
+import type { Asked } from '../src/pipeline/ask/re-ask.js';
 import { Hearing } from './support/hearing.js';
 
 /** What a chat template would take for a mark, near misses, and how marks look once they were made harmless. */

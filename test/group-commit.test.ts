@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type CommitBounds, GroupCommit } from '../src/calls/group-commit.js';
+import { type CommitBounds, GroupCommit } from '../src/call-store/group-commit.js';
 
 /** A writer whose writes end when the test says so. */
 class Writes {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { neutraliseMarks, restoreMarks } from '../src/prompts/chat-marks.js';
-import { MarkRestorer } from '../src/prompts/mark-restorer.js';
+import { neutraliseMarks, restoreMarks } from '../src/text/chat-marks.js';
+import { MarkRestorer } from '../src/text/mark-restorer.js';
 
 type Options = ConstructorParameters<typeof MarkRestorer>[0];
 

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { OwnSpool } from '../src/calls/own-spool.js';
+import { OwnSpool } from '../src/call-store/own-spool.js';
 import { Settings } from '../src/config/settings.js';
 import { Spool } from '../src/database/spool/spool.js';
 
@@ -30,7 +30,7 @@ const NEIGHBOUR = `
     resolve: (name, context, next) =>
       next(name.startsWith('.') && context.parentURL?.endsWith('.ts') ? name.replace(/\\.js$/, '.ts') : name, context),
   });
-  const { OwnSpool } = await import(${JSON.stringify(new URL('../src/calls/own-spool.ts', import.meta.url).href)});
+  const { OwnSpool } = await import(${JSON.stringify(new URL('../src/call-store/own-spool.ts', import.meta.url).href)});
   process.once('message', async ({ settings, instance }) => {
     const spool = await OwnSpool.open(settings, instance);
     const taken = [];

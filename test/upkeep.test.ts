@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client, Pool } from 'pg';
-import { forgetInstances, markInterrupted } from '../src/calls/upkeep/dead-instances.js';
-import { dayOf, dayOfPartition, partitionBounds, partitionName } from '../src/calls/upkeep/days.js';
-import { makeDays } from '../src/calls/upkeep/make-days.js';
-import { listPartitions } from '../src/calls/upkeep/partitions.js';
-import { deleteOldCalls, dropOldDays } from '../src/calls/upkeep/retention.js';
+import { forgetInstances, markInterrupted } from '../src/call-store/upkeep/dead-instances.js';
+import { dayOf, dayOfPartition, partitionBounds, partitionName } from '../src/call-store/upkeep/days.js';
+import { makeDays } from '../src/call-store/upkeep/make-days.js';
+import { listPartitions } from '../src/call-store/upkeep/partitions.js';
+import { deleteOldCalls, dropOldDays } from '../src/call-store/upkeep/retention.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { migrate } from '../src/database/migrate.js';
 import { up as makeCalls } from '../src/database/migrations/0001-calls.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type CompiledQuery, type Selectable, sql } from 'kysely';
-import { FACT_COLUMNS } from '../calls/call-row.js';
+import { FACT_COLUMNS } from '../call-store/call-row.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { CallsTable } from '../database/tables.js';
 import { type CallFilter, matching, periodOf } from './call-filter.js';

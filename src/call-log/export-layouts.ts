@@ -1,4 +1,4 @@
-import { FACT_COLUMNS } from '../calls/call-row.js';
+import { FACT_COLUMNS } from '../call-store/call-row.js';
 import { CALL_COLUMNS, type CsvRow } from '../csv/call-row.js';
 import type { CsvCell, CsvColumn } from '../csv/write-csv.js';
 import type { ShortCall, StoredCall } from './call-log.repository.js';

@@ -1,4 +1,4 @@
-import { firstId } from '../calls/upkeep/days.js';
+import { firstId } from '../call-store/upkeep/days.js';
 
 /** No call is older. */
 const OLDEST = new Date(0);

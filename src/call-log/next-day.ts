@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
-import { startOf } from '../calls/call-row.js';
-import { dayOf, partitionBounds } from '../calls/upkeep/days.js';
+import { startOf } from '../call-store/call-row.js';
+import { dayOf, partitionBounds } from '../call-store/upkeep/days.js';
 import type { Tables } from '../database/tables.js';
 import { firstIdAt } from './first-id.js';
 import { type BoundedRange, type IdRange, isEmpty, overlap, within } from './id-range.js';

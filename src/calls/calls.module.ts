@@ -1,20 +1,14 @@
 import { Module } from '@nestjs/common';
-import { DatabaseModule } from '../database/database.module.js';
 import { CallEvents } from './call-events.js';
 import { CallLog } from './call-log.js';
-import { CallStore } from './call-store.js';
 import { CallsController } from './calls.controller.js';
-import { ChatCsv } from './chat-csv.js';
-import { Instance } from './instance.js';
 import { ReplyCounters } from './reply-counters.js';
 import { RunningCalls } from './running-calls.js';
-import { Upkeep } from './upkeep/upkeep.js';
 
-/** What every call passes through, and what is known of calls. */
+/** What is known of calls, while they run and when they are over. */
 @Module({
-  imports: [DatabaseModule],
   controllers: [CallsController],
-  providers: [CallEvents, CallLog, CallStore, ChatCsv, Instance, ReplyCounters, RunningCalls, Upkeep],
-  exports: [CallEvents, CallStore, ReplyCounters],
+  providers: [CallEvents, CallLog, ReplyCounters, RunningCalls],
+  exports: [CallEvents, ReplyCounters, RunningCalls],
 })
 export class CallsModule {}

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { toCallOptions } from '../tasks/call-options.dto.js';
-import type { Task } from '../tasks/define-task.js';
-import { TaskRunner } from '../tasks/task-runner.js';
+import { toCallOptions } from '../pipeline/call-options.dto.js';
+import type { Task } from '../pipeline/define-task.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import type { ChatReplyDto, ChatRequestDto } from './chat.dto.js';
 
 /** Free text: its tokens and temperature are the service's defaults. */
@@ -10,7 +10,7 @@ const chatTask: Task = { name: 'chat', lane: 'interactive', delivery: 'stream', 
 
 @Injectable()
 export class ChatService {
-  constructor(private readonly runner: TaskRunner) {}
+  constructor(private readonly runner: Pipeline) {}
 
   complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto | undefined> {
     const messages = request.messages.map(({ role, content }) => ({ role, content }));

@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { CallLabels } from '../calls/call-record.js';
 import type { CallFacts, RequestContext } from '../common/request-context.js';
 import { PromptVersions } from '../prompts/prompt-versions.js';
-import type { CallOptions } from '../tasks/call-options.js';
-import type { Task } from '../tasks/define-task.js';
-import { type TextAnswer, TaskRunner } from '../tasks/task-runner.js';
+import type { CallOptions } from '../pipeline/call-options.js';
+import type { Task } from '../pipeline/define-task.js';
+import { type TextAnswer, Pipeline } from '../pipeline/pipeline.js';
 import { DEFAULT_VERSION, questionOf } from './small-chat-question.js';
 import type { MessageReplyDto, PromptReplyDto, SmallChatRequestDto } from './small-chat.dto.js';
 
@@ -20,7 +20,7 @@ const promptTask: Task = { name: 'chat_prompt', ...HOW };
 export class SmallChatService {
   readonly #prompts = new PromptVersions('chat', DEFAULT_VERSION, import.meta.url);
 
-  constructor(private readonly runner: TaskRunner) {}
+  constructor(private readonly runner: Pipeline) {}
 
   answer(request: SmallChatRequestDto, context: RequestContext): Promise<MessageReplyDto | PromptReplyDto> {
     const question = questionOf(request);

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { TasksModule } from '../tasks/tasks.module.js';
+import { PipelineModule } from '../pipeline/pipeline.module.js';
 import { FeedbackController } from './feedback.controller.js';
 import { FeedbackService } from './feedback.service.js';
 
-@Module({ imports: [TasksModule], controllers: [FeedbackController], providers: [FeedbackService] })
+@Module({ imports: [PipelineModule], controllers: [FeedbackController], providers: [FeedbackService] })
 export class FeedbackModule {}

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { toStructuredOptions } from '../tasks/prompts.dto.js';
-import { TaskRunner } from '../tasks/task-runner.js';
+import { toStructuredOptions } from '../pipeline/prompts.dto.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import type { FeedbackRequestDto } from './feedback.dto.js';
 import { type Feedback, feedbackTask } from './feedback.task.js';
 
 @Injectable()
 export class FeedbackService {
-  constructor(private readonly runner: TaskRunner) {}
+  constructor(private readonly runner: Pipeline) {}
 
   judge(request: FeedbackRequestDto, context: RequestContext): Promise<Feedback | undefined> {
     const facts = typeof request.pass_mark === 'number' ? { passMark: request.pass_mark } : {};

@@ -2,8 +2,8 @@ import Type from 'typebox';
 import type { FieldError } from '../common/errors.js';
 import { readPrompt } from '../prompts/prompt-file.js';
 import { defineSchema, type ReplyOf } from '../schema/define-schema.js';
-import { defineTask } from '../tasks/define-task.js';
-import { notBlank } from '../tasks/rules.js';
+import { defineTask } from '../pipeline/define-task.js';
+import { notBlank } from '../pipeline/rules.js';
 
 /** Reasons stand before the score, so that the score follows from them. */
 export const feedbackSchema = defineSchema(

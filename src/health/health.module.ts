@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CallStoreModule } from '../call-store/call-store.module.js';
 import { CallsModule } from '../calls/calls.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { EngineModule } from '../engine/engine.module.js';
@@ -7,7 +8,7 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 @Module({
-  imports: [EngineModule, CallsModule, DatabaseModule],
+  imports: [EngineModule, CallStoreModule, CallsModule, DatabaseModule],
   controllers: [HealthController],
   providers: [HealthService, Draining],
 })

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
 import { VERSION } from '../common/version.js';
-import { CallStore } from '../calls/call-store.js';
+import { CallStore } from '../call-store/call-store.js';
 import { ReplyCounters } from '../calls/reply-counters.js';
 import { Draining } from './draining.js';
 import { Settings } from '../config/settings.js';

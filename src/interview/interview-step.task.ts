@@ -1,8 +1,8 @@
 import Type from 'typebox';
 import { readPrompt } from '../prompts/prompt-file.js';
 import { defineSchema, type ReplyOf } from '../schema/define-schema.js';
-import { defineTask } from '../tasks/define-task.js';
-import { notBlank } from '../tasks/rules.js';
+import { defineTask } from '../pipeline/define-task.js';
+import { notBlank } from '../pipeline/rules.js';
 
 /**
  * The order is the order of speaking: `message` stands as early as its decision allows, so that it can be spoken

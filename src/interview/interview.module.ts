@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { TasksModule } from '../tasks/tasks.module.js';
+import { PipelineModule } from '../pipeline/pipeline.module.js';
 import { InterviewController } from './interview.controller.js';
 import { InterviewService } from './interview.service.js';
 
-@Module({ imports: [TasksModule], controllers: [InterviewController], providers: [InterviewService] })
+@Module({ imports: [PipelineModule], controllers: [InterviewController], providers: [InterviewService] })
 export class InterviewModule {}

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CallStoreModule } from '../call-store/call-store.module.js';
 import { CallsModule } from '../calls/calls.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { EngineModule } from '../engine/engine.module.js';
@@ -7,7 +8,7 @@ import { MetricsService } from './metrics.service.js';
 
 /** What Prometheus reads. */
 @Module({
-  imports: [CallsModule, DatabaseModule, EngineModule],
+  imports: [CallStoreModule, CallsModule, DatabaseModule, EngineModule],
   controllers: [MetricsController],
   providers: [MetricsService],
 })

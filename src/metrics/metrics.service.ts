@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import { CallEvents } from '../calls/call-events.js';
 import type { CallRecord } from '../calls/call-record.js';
-import { CallStore } from '../calls/call-store.js';
+import { CallStore } from '../call-store/call-store.js';
 import { VERSION } from '../common/version.js';
 import { Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';

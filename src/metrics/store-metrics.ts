@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { CallStore } from '../calls/call-store.js';
+import type { CallStore } from '../call-store/call-store.js';
 import type { DatabaseService } from '../database/database.service.js';
 
 /** Adds the state of the database and of the call log. */

@@ -1,6 +1,6 @@
-import { MarkRestorer } from '../prompts/mark-restorer.js';
-import { neutraliseMarks, restoreMarks } from '../prompts/chat-marks.js';
-import type { Rewrite } from '../tasks/relay-stream.js';
+import { MarkRestorer } from '../text/mark-restorer.js';
+import { neutraliseMarks, restoreMarks } from '../text/chat-marks.js';
+import type { Rewrite } from '../pipeline/out/relay-stream.js';
 import type { ChatRequest } from './chat-request.js';
 
 type Message = ChatRequest['messages'][number];

@@ -5,10 +5,10 @@ import { Settings } from '../config/settings.js';
 import { EngineService } from '../engine/engine.service.js';
 import type { RelayRequest } from '../engine/relay-request.js';
 import { admitSchema } from '../schema/admission.js';
-import type { CallOptions } from '../tasks/call-options.js';
-import type { Task } from '../tasks/define-task.js';
-import type { Rewrite } from '../tasks/relay-stream.js';
-import { TaskRunner } from '../tasks/task-runner.js';
+import type { CallOptions } from '../pipeline/call-options.js';
+import type { Task } from '../pipeline/define-task.js';
+import type { Rewrite } from '../pipeline/out/relay-stream.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import type { ChatRequest } from './chat-request.js';
 import type { CompletionRequest } from './completion-request.js';
 import type { EmbeddingRequest } from './embedding-request.js';
@@ -43,7 +43,7 @@ export class OpenAiService {
   constructor(
     private readonly settings: Settings,
     private readonly engine: EngineService,
-    private readonly runner: TaskRunner,
+    private readonly runner: Pipeline,
   ) {}
 
   models(): ModelList {

@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../engine/engine-request.js';
-import { neutraliseMarks } from './chat-marks.js';
+import { neutraliseMarks } from '../text/chat-marks.js';
 
 /** What goes into a structured question. */
 export interface PromptParts {

@@ -1,8 +1,8 @@
 import Type from 'typebox';
 import { readPrompt } from '../prompts/prompt-file.js';
 import { defineSchema, type ReplyOf } from '../schema/define-schema.js';
-import { defineTask } from '../tasks/define-task.js';
-import { notBlank } from '../tasks/rules.js';
+import { defineTask } from '../pipeline/define-task.js';
+import { notBlank } from '../pipeline/rules.js';
 
 const sentences = (description: string) => Type.Array(Type.String(), { maxItems: 10, description });
 

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { FieldSink } from '../../src/tasks/field-stream.js';
+import type { FieldSink } from '../../src/pipeline/out/field-stream.js';
 
 /** The leaves of a value by their JSON pointers. */
 function leavesOf(value: unknown, path = ''): [string, unknown][] {

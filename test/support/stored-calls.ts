@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Insertable } from 'kysely';
 import { Client } from 'pg';
-import { startOf } from '../../src/calls/call-row.js';
+import { startOf } from '../../src/call-store/call-row.js';
 import { DatabaseService } from '../../src/database/database.service.js';
 import type { CallsTable } from '../../src/database/tables.js';
 import type { TestService } from './service.js';

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { CallRow } from '../../calls/call-row.js';
+import type { CallRow } from '../../call-store/call-row.js';
 import { VERSION } from '../../common/version.js';
 import { migrations } from '../../database/migrations/index.js';
 import { StoreFault } from './store-fault.js';

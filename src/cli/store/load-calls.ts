@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
-import { startOf, type CallRow } from '../../calls/call-row.js';
-import { writeCalls } from '../../calls/call-writer.js';
-import { dayOf, oldestKeptDay, partitionName } from '../../calls/upkeep/days.js';
-import { makeDays } from '../../calls/upkeep/make-days.js';
-import { databaseTime } from '../../calls/upkeep/partitions.js';
+import { startOf, type CallRow } from '../../call-store/call-row.js';
+import { writeCalls } from '../../call-store/call-writer.js';
+import { dayOf, oldestKeptDay, partitionName } from '../../call-store/upkeep/days.js';
+import { makeDays } from '../../call-store/upkeep/make-days.js';
+import { databaseTime } from '../../call-store/upkeep/partitions.js';
 import type { Tables } from '../../database/tables.js';
 import { ANSWERED_WITHIN_MS, type Store } from './open-store.js';
 import { StoreFault, storeFault } from './store-fault.js';

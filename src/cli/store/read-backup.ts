@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import type { CallRow } from '../../calls/call-row.js';
+import type { CallRow } from '../../call-store/call-row.js';
 import { callOf, checkHeader, isTrailer, Tally } from './backup-format.js';
 import { LineTooLong, readLines } from './lines.js';
 import { fileFault, StoreFault } from './store-fault.js';

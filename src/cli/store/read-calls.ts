@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { type CallRow, FACT_COLUMNS } from '../../calls/call-row.js';
+import { type CallRow, FACT_COLUMNS } from '../../call-store/call-row.js';
 import { storeFault } from './store-fault.js';
 
 /** Rows whose sizes are asked for at once. */

@@ -3,7 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { CallRow } from '../../calls/call-row.js';
+import type { CallRow } from '../../call-store/call-row.js';
 import { isMissing } from '../../database/embedded/files.js';
 import { syncFolder } from '../../database/sync-folder.js';
 import { callLine, headerLine, Tally } from './backup-format.js';

@@ -1,10 +1,10 @@
-import type { Flaw, Rung } from '../calls/call-record.js';
-import type { FieldError } from '../common/errors.js';
-import type { EngineReply } from '../engine/engine-request.js';
-import { restoreMarksIn } from '../prompts/chat-marks.js';
-import { NotStrictJson, parseStrictJson } from '../schema/strict-json.js';
-import { stripWrapping } from '../schema/tolerant-json.js';
-import type { Judged } from './define-task.js';
+import type { Flaw, Rung } from '../../calls/call-record.js';
+import type { FieldError } from '../../common/errors.js';
+import type { EngineReply } from '../../engine/engine-request.js';
+import { restoreMarksIn } from '../../text/chat-marks.js';
+import { NotStrictJson, parseStrictJson } from '../../schema/strict-json.js';
+import { stripWrapping } from '../../schema/tolerant-json.js';
+import type { Judged } from '../define-task.js';
 
 /** What the ladder says of a reply. */
 export type Verdict<T> =

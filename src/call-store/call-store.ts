@@ -4,14 +4,14 @@ import { ServiceError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { SpoolFull } from '../database/spool/spool-full.js';
-import type { CallRecord } from './call-record.js';
+import type { CallRecord } from '../calls/call-record.js';
 import { callRow, type CallRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
 import { COMMIT_BOUNDS } from './commit-bounds.js';
 import { GroupCommit } from './group-commit.js';
 import { Instance } from './instance.js';
 import { OwnSpool } from './own-spool.js';
-import { RunningCalls } from './running-calls.js';
+import { RunningCalls } from '../calls/running-calls.js';
 
 /** Milliseconds for taking over rows from disk, for which nobody waits. */
 const DRAIN_TIMEOUT_MS = 30_000;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Pool } from 'pg';
 import { type ConstructorOptions, type Db, PgBoss, type Queue, type WorkOptions } from 'pg-boss';
-import { isConnectionLost } from '../../database/connection.js';
-import type { DatabaseService } from '../../database/database.service.js';
+import { isConnectionLost } from '../database/connection.js';
+import type { DatabaseService } from '../database/database.service.js';
 
 /** The number under which replicas take turns at setting up; any fixed one does. */
 const LOCK = 7_316_024_983;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServiceError } from '../common/errors.js';
-import type { RelayedStream } from '../engine/relayed-reply.js';
-import type { Call } from './call.js';
+import { ServiceError } from '../../common/errors.js';
+import type { RelayedStream } from '../../engine/relayed-reply.js';
+import type { Call } from '../../calls/call.js';
 
 /** What is changed about each event on its way. */
 export type Rewrite = (data: string) => string;

@@ -1,7 +1,7 @@
-import type { ChatMessage, EngineReply, EngineRequest } from '../engine/engine-request.js';
-import { neutraliseMarks, restoreMarks } from '../prompts/chat-marks.js';
-import type { StructuredShape } from './define-task.js';
-import type { Standing } from './field-stream.js';
+import type { ChatMessage, EngineReply, EngineRequest } from '../../engine/engine-request.js';
+import { neutraliseMarks, restoreMarks } from '../../text/chat-marks.js';
+import type { StructuredShape } from '../define-task.js';
+import type { Standing } from '../out/field-stream.js';
 import type { Verdict } from './ladder.js';
 
 /** What of a request a next one may change. */

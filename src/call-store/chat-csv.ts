@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { CallEvents } from './call-events.js';
-import type { CallRecord } from './call-record.js';
+import { CallEvents } from '../calls/call-events.js';
+import type { CallRecord } from '../calls/call-record.js';
 import { startOf } from './call-row.js';
 import { CsvLog } from './csv-log.js';
 

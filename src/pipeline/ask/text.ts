@@ -1,8 +1,8 @@
-import { ServiceError } from '../common/errors.js';
-import type { EngineReply, EngineRequest } from '../engine/engine-request.js';
-import { restoreMarks } from '../prompts/chat-marks.js';
-import type { Call } from './call.js';
-import type { TextStream } from './text-stream.js';
+import { ServiceError } from '../../common/errors.js';
+import type { EngineReply, EngineRequest } from '../../engine/engine-request.js';
+import { restoreMarks } from '../../text/chat-marks.js';
+import type { Call } from '../../calls/call.js';
+import type { TextStream } from '../out/text-stream.js';
 
 /** How often free text is asked for, at the most, until it is there. */
 const ATTEMPTS = 2;

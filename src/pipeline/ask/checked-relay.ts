@@ -1,12 +1,12 @@
-import type { FieldError } from '../common/errors.js';
-import type { Dialect } from '../engine/dialects/dialect.js';
-import type { ChatMessage, EngineReply } from '../engine/engine-request.js';
-import type { RelayRequest } from '../engine/relay-request.js';
-import type { RelayedText } from '../engine/relayed-reply.js';
-import { replyOf } from '../engine/read-reply.js';
-import { askStructured, type LadderBounds } from './ask-structured.js';
-import type { Call } from './call.js';
-import type { Task } from './define-task.js';
+import type { FieldError } from '../../common/errors.js';
+import type { Dialect } from '../../engine/dialects/dialect.js';
+import type { ChatMessage, EngineReply } from '../../engine/engine-request.js';
+import type { RelayRequest } from '../../engine/relay-request.js';
+import type { RelayedText } from '../../engine/relayed-reply.js';
+import { replyOf } from '../../engine/read-reply.js';
+import { askStructured, type LadderBounds } from './climb.js';
+import type { Call } from '../../calls/call.js';
+import type { Task } from '../define-task.js';
 
 /** A request of OpenAI's API whose reply must fit the caller's own schema. */
 export interface CheckedRelayTask extends Task {

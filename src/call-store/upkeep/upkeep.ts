@@ -5,7 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { isConnectionLost } from '../../database/connection.js';
 import { DatabaseService } from '../../database/database.service.js';
 import { DEAD_AFTER_SECONDS, forgetInstances, markInterrupted } from './dead-instances.js';
-import { createJobQueue, QUEUE, startJobQueue, WORK } from './job-queue.js';
+import { createJobQueue, QUEUE, startJobQueue, WORK } from '../../jobs/job-queue.js';
 import { STATEMENT_WITHIN_MS } from './locks.js';
 import { makeDays } from './make-days.js';
 import { databaseTime } from './partitions.js';

@@ -1,8 +1,8 @@
-import type { FieldError } from '../common/errors.js';
-import { MarkRestorer } from '../prompts/mark-restorer.js';
-import { restoreMarks } from '../prompts/chat-marks.js';
-import { type JsonLeaf, JsonReader } from '../schema/json-reader.js';
-import type { StructuredShape } from './define-task.js';
+import type { FieldError } from '../../common/errors.js';
+import { MarkRestorer } from '../../text/mark-restorer.js';
+import { restoreMarks } from '../../text/chat-marks.js';
+import { type JsonLeaf, JsonReader } from '../../schema/json-reader.js';
+import type { StructuredShape } from '../define-task.js';
 
 /** Where the events of a stream go. */
 export interface FieldSink {

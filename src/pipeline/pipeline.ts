@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { CallEvents } from '../calls/call-events.js';
 import { type CallPlan, CallRecord } from '../calls/call-record.js';
-import { CallStore } from '../calls/call-store.js';
+import { CallStore } from '../call-store/call-store.js';
 import { ServiceError } from '../common/errors.js';
 import type { EventStream } from '../common/event-stream.js';
 import { unexpectedFault } from '../common/problem.filter.js';
@@ -15,11 +15,11 @@ import { RelayedStream, type RelayedText } from '../engine/relayed-reply.js';
 import type { ChatMessage, EngineReply, EngineRequest, Sampling, Usage } from '../engine/engine-request.js';
 import type { RunawayReason } from '../engine/watchdog.js';
 import { buildMessages } from '../prompts/build-messages.js';
-import { neutraliseMarks } from '../prompts/chat-marks.js';
-import { askCheckedRelay, type CheckedRelayTask } from './ask-checked-relay.js';
-import { askStructured } from './ask-structured.js';
-import { askText } from './ask-text.js';
-import { Call } from './call.js';
+import { neutraliseMarks } from '../text/chat-marks.js';
+import { askCheckedRelay, type CheckedRelayTask } from './ask/checked-relay.js';
+import { askStructured } from './ask/climb.js';
+import { askText } from './ask/text.js';
+import { Call } from '../calls/call.js';
 import type { CallOptions } from './call-options.js';
 import {
   NO_THINKING_SAMPLING,
@@ -28,10 +28,10 @@ import {
   type Task,
   THINKING_SAMPLING,
 } from './define-task.js';
-import { FieldStream } from './field-stream.js';
-import { type Rewrite, relayStream } from './relay-stream.js';
-import { TextStream } from './text-stream.js';
-import { openAiVoice, ownVoice, type Voice } from './voice.js';
+import { FieldStream } from './out/field-stream.js';
+import { type Rewrite, relayStream } from './out/relay-stream.js';
+import { TextStream } from './out/text-stream.js';
+import { openAiVoice, ownVoice, type Voice } from './out/voice.js';
 
 /** How far a structured reply may grow over its task's tokens where the caller names no ceiling. */
 const MAX_GROWTH = 4;
@@ -58,7 +58,7 @@ export interface TextAnswer {
  * before an engine is asked is thrown all the same, and keeps its status.
  */
 @Injectable()
-export class TaskRunner {
+export class Pipeline {
   readonly #logger = new Logger('Call');
 
   constructor(

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../calls/call-record.js';
+import type { CallRecord } from './call-record.js';
 import type { EventStream, StreamOptions } from '../common/event-stream.js';
 import type { CallBudget, ReplyListener } from '../engine/call-budget.js';
 import type { EngineService } from '../engine/engine.service.js';

@@ -1,4 +1,4 @@
-import { MarkRestorer } from '../prompts/mark-restorer.js';
+import { MarkRestorer } from '../../text/mark-restorer.js';
 
 /** Where the text goes. */
 export interface TextSink {

@@ -1,7 +1,7 @@
-import type { CallRecord } from '../calls/call-record.js';
-import { type ServiceError, toProblem } from '../common/errors.js';
-import type { EventStream } from '../common/event-stream.js';
-import { toOpenAiError } from '../common/openai-error.js';
+import type { CallRecord } from '../../calls/call-record.js';
+import { type ServiceError, toProblem } from '../../common/errors.js';
+import type { EventStream } from '../../common/event-stream.js';
+import { toOpenAiError } from '../../common/openai-error.js';
 
 /** How a stream ends: every one with exactly one of these. */
 export interface Voice {

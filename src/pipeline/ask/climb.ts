@@ -1,11 +1,11 @@
-import { type AttemptReport, type FieldError, ServiceError } from '../common/errors.js';
-import type { Flaw, Judgement } from '../calls/call-record.js';
-import type { ReplyListener } from '../engine/call-budget.js';
-import { EngineFault } from '../engine/engine-fault.js';
-import type { EngineReply } from '../engine/engine-request.js';
-import type { Call } from './call.js';
-import type { Judged } from './define-task.js';
-import type { FieldStream } from './field-stream.js';
+import { type AttemptReport, type FieldError, ServiceError } from '../../common/errors.js';
+import type { Flaw, Judgement } from '../../calls/call-record.js';
+import type { ReplyListener } from '../../engine/call-budget.js';
+import { EngineFault } from '../../engine/engine-fault.js';
+import type { EngineReply } from '../../engine/engine-request.js';
+import type { Call } from '../../calls/call.js';
+import type { Judged } from '../define-task.js';
+import type { FieldStream } from '../out/field-stream.js';
 import { flawed, judge, judgeStanding, type Verdict } from './ladder.js';
 import { type Asked, askForRest, reAsk } from './re-ask.js';
 

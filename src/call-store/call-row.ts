@@ -1,5 +1,5 @@
 import type { TryReport } from '../engine/try-report.js';
-import type { CallRecord } from './call-record.js';
+import type { CallRecord } from '../calls/call-record.js';
 import { type RowOf, storableText } from '../database/binary-rows.js';
 import type { JsonText } from '../database/json-array.js';
 import type { CallsTable, StoredOutcome } from '../database/tables.js';
