@@ -1,4 +1,5 @@
 import { BARE_WORDS, BARRED_WORD, HARMLESS_MARKS, HARMLESS_SWITCHES } from './chat-marks.js';
+import type { TextFilter } from './text-filter.js';
 
 /**
  * `restoreMarks` for a text that comes in pieces: what {@link write} and {@link end} return is together what
@@ -7,7 +8,7 @@ import { BARE_WORDS, BARRED_WORD, HARMLESS_MARKS, HARMLESS_SWITCHES } from './ch
  * Only what may still turn out to be part of a harmless mark is held back: 67 characters at the most, which is `¦|`, a
  * word of 64 and `|`. Text without `¦` is never held back.
  */
-export class MarkRestorer {
+export class MarkRestorer implements TextFilter {
   readonly #marks = new Restorer('<', HARMLESS_MARKS, OPEN_MARK);
   readonly #switches: Restorer | undefined;
 

@@ -1,0 +1,102 @@
+import { restoreMarks } from './chat-marks.js';
+import { MarkRestorer } from './mark-restorer.js';
+import type { Block, OpenFilter, TextFilter, TextPlace } from './text-filter.js';
+
+/** A text after its filters. */
+export interface Filtered<T> {
+  readonly value: T;
+  /** Why it must not go out; `value` ends before that place then. */
+  readonly block?: Block | undefined;
+}
+
+/** What the texts of one call's answer pass on their way out: chat marks are put back, then the stages' filters follow. */
+export class TextFilters {
+  /**
+   * @param marks how chat marks were made harmless in the question; undefined where there were none
+   * @param others the stages' filters, in their order
+   */
+  constructor(
+    private readonly marks: { readonly thinking: boolean } | undefined,
+    private readonly others: readonly OpenFilter[],
+  ) {}
+
+  /** Whether more than chat marks may change. */
+  get isGuarded(): boolean {
+    return this.others.length > 0;
+  }
+
+  /** Whether no text can change. */
+  get isIdle(): boolean {
+    return this.marks === undefined && !this.isGuarded;
+  }
+
+  /** The filter of one text that comes in pieces. */
+  open(place: TextPlace): TextFilter {
+    const marks = this.marks && new MarkRestorer(this.marks);
+    if (!this.isGuarded) return marks ?? UNCHANGED;
+    const others = this.others.map((open) => open(place)).filter((filter) => filter !== undefined);
+    return new FilterChain(marks ? [marks, ...others] : others);
+  }
+
+  /** Filters one text that is there as a whole. */
+  text(text: string, place: TextPlace): Filtered<string> {
+    if (!this.isGuarded) {
+      return { value: this.marks && text.includes('¦') ? restoreMarks(text, this.marks) : text };
+    }
+    const filter = this.open(place);
+    const value = filter.write(text) + filter.end();
+    return { value, block: filter.block };
+  }
+
+  /**
+   * Filters every text in a JSON value; keys stay as they are.
+   * @param placeOf tells which text it is, by its JSON pointer
+   */
+  value<T>(value: T, placeOf: (path: string) => TextPlace): Filtered<T> {
+    let block: Block | undefined;
+    const filtered = mapTexts(value, '', (text, path) => {
+      const result = this.text(text, placeOf(path));
+      block ??= result.block;
+      return result.value;
+    });
+    return { value: filtered, block };
+  }
+}
+
+/** Applies a function to every text below a value, with the text's JSON pointer. */
+export function mapTexts<T>(value: T, path: string, map: (text: string, path: string) => string): T {
+  if (typeof value === 'string') return map(value, path) as T;
+  if (Array.isArray(value)) {
+    return value.map((item: unknown, index) => mapTexts(item, `${path}/${index}`, map)) as T;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, own]) => [
+      key,
+      mapTexts<unknown>(own, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, map),
+    ]),
+  ) as T;
+}
+
+const UNCHANGED: TextFilter = { write: (piece) => piece, end: () => '' };
+
+/** Filters one after the other. */
+class FilterChain implements TextFilter {
+  constructor(private readonly filters: readonly TextFilter[]) {}
+
+  get block(): Block | undefined {
+    return this.filters.find(({ block }) => block !== undefined)?.block;
+  }
+
+  write(piece: string): string {
+    let text = piece;
+    for (const filter of this.filters) text = filter.write(text);
+    return text;
+  }
+
+  end(): string {
+    let text = '';
+    for (const filter of this.filters) text = filter.write(text) + filter.end();
+    return text;
+  }
+}
