@@ -12,13 +12,14 @@ import type * as Writer from '../src/call-store/call-writer.js';
 import type * as Bounds from '../src/call-store/commit-bounds.js';
 import type * as Commit from '../src/call-store/group-commit.js';
 import type * as Days from '../src/call-store/upkeep/make-days.js';
-import type { RequestContext } from '../src/common/request-context.js';
+import type * as Contexts from '../src/common/call-context.js';
 import type * as Migrate from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
 import { step } from './questions.ts';
 import { wholeStep } from './replies.ts';
 
 const built = (path: string): string => `../dist/${path}`;
+const contexts = (await import(built('common/call-context.js'))) as typeof Contexts;
 const records = (await import(built('calls/call-record.js'))) as typeof Records;
 const { callRow } = (await import(built('call-store/call-row.js'))) as typeof Rows;
 const { writeCalls } = (await import(built('call-store/call-writer.js'))) as typeof Writer;
@@ -82,11 +83,9 @@ async function writeFor(seconds: number): Promise<number> {
 function stepOver(): CallRecord {
   const callId = randomUUIDv7();
   const record = new records.CallRecord(
-    'interview_step',
-    'live',
+    { name: 'interview_step', lane: 'live' },
     false,
-    { interviewId: 'iv-1', turn: 1 },
-    { requestId: callId } as RequestContext,
+    new contexts.CallContext(callId, undefined, { interviewId: 'iv-1', turn: 1 }),
     {
       callId,
       model: MODEL,

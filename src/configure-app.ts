@@ -39,7 +39,10 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
 
   registerExpectations(server);
   // The order is the order in which a request meets them.
-  registerRequestContext(server);
+  registerRequestContext(server, {
+    pingMs: settings.streamPing * 1000,
+    bufferBytes: settings.streamBufferBytes,
+  });
   registerMethodCheck(server);
   app.get(Draining).attach(server);
   registerAccess(server, settings);

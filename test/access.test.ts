@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { request } from 'undici';
 import type { Problem } from '../src/common/errors.js';
-import type { Scope } from '../src/common/request-context.js';
+import type { Scope } from '../src/common/call-context.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { Settings } from '../src/config/settings.js';
 import { createApp } from '../src/configure-app.js';

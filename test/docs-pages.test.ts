@@ -75,6 +75,7 @@ describe('openapi.json', () => {
       .filter(([status]) => status !== '200')
       .flatMap(([status, { description }]) => description.split(', ').map((code) => `${status} ${code}`));
     const elsewhere: ErrorCode[] = [
+      'GUARD_BLOCKED',
       'NOT_FOUND',
       'METHOD_NOT_ALLOWED',
       'CANCELLED',

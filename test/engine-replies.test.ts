@@ -49,10 +49,11 @@ describe('a completion of any shape', () => {
   });
 
   function readOrFault(body: unknown, guard: ReplyGuard): ReadReply | EngineFault {
+    const bytes = Buffer.from(JSON.stringify(body));
     try {
-      return readWhole(Buffer.from(JSON.stringify(body)), dialects.sglang, new Tally());
+      return readWhole(bytes, '/v1/chat/completions', dialects.sglang, new Tally());
     } catch (thrown) {
-      return faultOf(thrown, dialects.sglang, guard);
+      return faultOf(thrown, guard);
     }
   }
 });

@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CallRecord } from '../src/calls/call-record.js';
 import { ServiceError } from '../src/common/errors.js';
-import type { RequestContext } from '../src/common/request-context.js';
+import { CallContext } from '../src/common/call-context.js';
 import type { EngineReply, Finish } from '../src/engine/engine-request.js';
 import { feedbackTask } from '../src/feedback/feedback.task.js';
 import { interviewStepTask } from '../src/interview/interview-step.task.js';
 import { neutraliseMarks, restoreMarksIn } from '../src/text/chat-marks.js';
+import { TextFilters } from '../src/text/text-filters.js';
 import { reportTask } from '../src/report/report.task.js';
-import { askStructured } from '../src/pipeline/ask/climb.js';
+import { askUntilValid } from '../src/pipeline/ask/ask-until-valid.js';
 import { EngineFault } from '../src/engine/engine-fault.js';
 import type { ReplyListener } from '../src/engine/call-budget.js';
 import type { StructuredTask } from '../src/pipeline/define-task.js';
@@ -150,15 +151,14 @@ async function play(task: Task, speeches: readonly Speech[], only?: readonly str
   const heard = new Hearing(task.spoken);
   const asked: Asked[] = [];
   const asker = {
-    record: new CallRecord(task.name, task.lane, true, {}, {} as RequestContext, FACTS, {
-      modelAsked: FACTS.model,
-    }),
+    record: new CallRecord(task, true, new CallContext('r', undefined), FACTS, { modelAsked: FACTS.model }),
     ask: (request: Asked, listener?: ReplyListener): Promise<EngineReply> => {
       // After a fault the engine is asked once more, as EngineService does.
       for (const isLast of [false, true]) {
         const { pieces, end } = speeches[asked.push(request) - 1]?.(heard, request) ?? GONE;
         for (const piece of pieces) listener?.onText(piece);
-        if (end !== 'fault') return Promise.resolve({ ...REPLY, content: pieces.join(''), finish: end });
+        if (end !== 'fault')
+          return Promise.resolve({ ...REPLY, content: pieces.join(''), finish: end, json: '' });
         if (isLast || listener?.mayRepeat(LOST) === false) break;
       }
       const cause = new EngineFault('connection-lost');
@@ -168,9 +168,10 @@ async function play(task: Task, speeches: readonly Speech[], only?: readonly str
   const { name, grammar } = task.schema;
   const first = { messages: [], maxTokens: 100, thinking: false, format: { name, grammar } };
   const bounds = { maxAttempts: speeches.length, ceiling: 400 };
-  const fields = new FieldStream(task, heard, only);
+  const filters = new TextFilters(task, []);
+  const fields = new FieldStream(task, heard, filters, only);
   try {
-    const value = await askStructured(asker, task, first, {}, bounds, fields);
+    const value = await askUntilValid(asker, { ...task, filters }, first, {}, bounds, fields);
     return { value: task.toReply?.(value) ?? value, error: undefined, heard, asked };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
@@ -337,7 +338,7 @@ describe('what a stream sends while the engine writes', () => {
       done: (path: string, value: unknown) => note('done', path, value),
       reset: (reason: string) => note('reset', reason),
     };
-    const fields = new FieldStream(task, sink, only);
+    const fields = new FieldStream(task, sink, new TextFilters(task, []), only);
     return pieces.map((piece) => {
       events = [];
       fields.write(piece);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { CallEvents } from '../src/calls/call-events.js';
-import type { CallLabels } from '../src/calls/call-record.js';
+import type { CallRecord } from '../src/calls/call-record.js';
 import { PromptVersions } from '../src/prompts/prompt-versions.js';
 import { startBuilt } from './support/built-service.js';
 import { expectProblem } from './support/problem.js';
@@ -41,9 +41,9 @@ function totalOf({ 'server-timing': timing = '' }: Readonly<Record<string, strin
 }
 
 /** What is known of the calls that end while a question is asked. */
-async function labelsOf(service: TestService, body: object): Promise<{ task: string; labels: CallLabels }[]> {
-  const ended: { task: string; labels: CallLabels }[] = [];
-  service.app.get(CallEvents).on('end', ({ task, labels }) => ended.push({ task, labels }));
+async function endedWhile(service: TestService, body: object): Promise<CallRecord[]> {
+  const ended: CallRecord[] = [];
+  service.app.get(CallEvents).on('end', (call) => ended.push(call));
   expect((await service.post('/chat', body)).status).toBe(200);
   return ended;
 }
@@ -248,19 +248,20 @@ describe('what is known of a call', () => {
   it('is the version and hash of its prompt, and the user', async () => {
     const service = await startService();
     const body = { message: QUESTION, prompt_version: 'v2', user_id: 'u-7' };
-    expect(await labelsOf(service, body)).toEqual([
+    expect(await endedWhile(service, body)).toMatchObject([
       {
-        task: 'chat_message',
-        labels: { userId: 'u-7', promptVersion: 'v2', promptHash: versions.get('v2', '').hash },
+        task: { name: 'chat_message' },
+        labels: { userId: 'u-7' },
+        plan: { promptVersion: 'v2', promptHash: versions.get('v2', '').hash },
       },
     ]);
   });
 
   it('is the user alone where it was a prompt', async () => {
     const service = await startService();
-    expect(await labelsOf(service, { prompt: QUESTION, user_id: 'u-7' })).toEqual([
-      { task: 'chat_prompt', labels: { userId: 'u-7' } },
-    ]);
+    const [call] = await endedWhile(service, { prompt: QUESTION, user_id: 'u-7' });
+    expect(call).toMatchObject({ task: { name: 'chat_prompt' }, labels: { userId: 'u-7' } });
+    expect(call?.plan).toEqual({ modelAsked: 'Qwen/Qwen3-32B' });
   });
 
   it('is in its line of the log', async () => {

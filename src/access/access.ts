@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../common/errors.js';
-import type { Caller, Scope } from '../common/request-context.js';
+import type { Caller, Scope } from '../common/call-context.js';
 import type { Settings } from '../config/settings.js';
 import { notDirectBecause } from './direct-caller.js';
 

@@ -1,5 +1,4 @@
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
-import type { TaskName } from '../calls/call-record.js';
 import { refusal } from '../common/refusal.js';
 import type { StoredOutcome, Tables } from '../database/tables.js';
 import type { CallFilterDto } from './call-log.dto.js';
@@ -12,7 +11,7 @@ export interface CallFilter {
   readonly from: Date | undefined;
   /** The first moment that does not belong to it any more. */
   readonly to: Date | undefined;
-  readonly task: TaskName | undefined;
+  readonly task: string | undefined;
   /** Asked or served. */
   readonly model: string | undefined;
   readonly outcome: StoredOutcome | undefined;

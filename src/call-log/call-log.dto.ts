@@ -1,8 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import { TASK_NAMES, type TaskName } from '../calls/call-record.js';
 import type { StoredOutcome } from '../database/tables.js';
-import { IsMoment, IsSearchText, IsWholeNumber } from './query-checks.js';
+import { IsMoment, IsSearchText, IsTask, IsWholeNumber } from './query-checks.js';
 
 const OUTCOMES: readonly StoredOutcome[] = ['running', 'ok', 'failed', 'cancelled', 'interrupted'];
 
@@ -28,10 +27,10 @@ export class CallFilterDto {
   @IsMoment()
   to?: string;
 
+  /** What was asked. */
   @IsOptional()
-  @IsIn(TASK_NAMES)
-  @ApiProperty({ enum: TASK_NAMES, required: false })
-  task?: TaskName;
+  @IsTask()
+  task?: string;
 
   /** The model that was asked for, or the one that answered. */
   @IsOptional()

@@ -1,4 +1,5 @@
 import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { registeredTask, registeredTasks } from '../calls/task-registry.js';
 import { isLabel } from '../common/validators.js';
 import { momentOf } from './moment.js';
 
@@ -38,11 +39,25 @@ export function IsWholeNumber(least: number, most: number, options?: ValidationO
   );
 }
 
+/** The name of a task. Which ones there are is known once every module is loaded, so each value is looked up. */
+export function IsTask(options?: ValidationOptions): PropertyDecorator {
+  return check(
+    'isTask',
+    (value) => typeof value === 'string' && registeredTask(value) !== undefined,
+    () =>
+      `must be one of the following values: ${registeredTasks()
+        .map(({ name }) => name)
+        .join(', ')}`,
+    options,
+  );
+}
+
 function check(
   name: string,
   validate: (value: unknown) => boolean,
-  words: string,
+  words: string | (() => string),
   options?: ValidationOptions,
 ): PropertyDecorator {
-  return ValidateBy({ name, validator: { validate, defaultMessage: () => `$property ${words}` } }, options);
+  const defaultMessage = () => `$property ${typeof words === 'string' ? words : words()}`;
+  return ValidateBy({ name, validator: { validate, defaultMessage } }, options);
 }

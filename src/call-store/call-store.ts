@@ -5,6 +5,7 @@ import { Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { SpoolFull } from '../database/spool/spool-full.js';
 import type { CallRecord } from '../calls/call-record.js';
+import type { RowWrite } from '../calls/row-write.js';
 import { callRow, type CallRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
 import { COMMIT_BOUNDS } from './commit-bounds.js';
@@ -104,7 +105,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
    * Writes a call as it stands. Fulfilled once that survives a crash.
    * @throws ServiceError CALL_LOG_FULL where nothing can keep it and LOG_REQUIRED is set; else it is counted as dropped
    */
-  write(call: CallRecord): Promise<void> {
+  write(call: CallRecord, _writes: readonly RowWrite[] = []): Promise<void> {
     return this.#commits.add(callRow(call, this.instance.id, this.settings.logContent === 'full'));
   }
 

@@ -19,7 +19,7 @@ export class ChatCsv implements OnApplicationShutdown {
     const log = new CsvLog({ path: csvLog, maxBytes: csvLogMaxBytes });
     this.#log = log;
     events.on('end', (call) => {
-      if (call.outcome === 'ok' && call.labels.promptVersion !== undefined) log.append(this.#rowOf(call));
+      if (call.outcome === 'ok' && call.plan.promptVersion !== undefined) log.append(this.#rowOf(call));
     });
   }
 
@@ -27,11 +27,11 @@ export class ChatCsv implements OnApplicationShutdown {
     await this.#log?.close();
   }
 
-  #rowOf({ facts, content, labels, usage }: CallRecord): Parameters<CsvLog['append']>[0] {
+  #rowOf({ facts, content, plan, usage }: CallRecord): Parameters<CsvLog['append']>[0] {
     return {
       timestamp: startOf(facts.callId),
       message: this.settings.logContent === 'full' ? (content.question ?? '') : '',
-      promptVersion: labels.promptVersion,
+      promptVersion: plan.promptVersion,
       model: facts.model,
       latencyMs: Math.round(facts.timing.total),
       totalTokens: usage.total_tokens,

@@ -20,8 +20,8 @@ export class CallLog {
       message: 'call',
       call_id: facts.callId,
       request_id: context.requestId,
-      task: call.task,
-      lane: call.lane,
+      task: call.task.name,
+      lane: call.task.lane,
       stream: call.streams || undefined,
       outcome,
       code: call.code,
@@ -44,7 +44,7 @@ export class CallLog {
       turn: labels.turn,
       user_id: labels.userId,
       tags: labels.tags,
-      prompt_version: labels.promptVersion,
+      prompt_version: call.plan.promptVersion,
     };
     if (outcome === 'failed') this.#logger.warn(line);
     else this.#logger.log(line);

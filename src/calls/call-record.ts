@@ -1,14 +1,23 @@
-import type { RequestContext } from '../common/request-context.js';
+import type { CallContext, CallFacts, CallLabels } from '../common/call-context.js';
 import type { Usage } from '../engine/engine-request.js';
 import type { TryReport } from '../engine/try-report.js';
 import type { RunawayReason } from '../engine/watchdog.js';
+import type { TaskEntry } from './task-registry.js';
 
 /** Where a valid reply was found: as it came, after stripping what was around it, or in the reasoning field. */
 export type Rung = 'strict' | 'tolerant' | 'reasoning';
 
 /** Why a reply is not accepted. */
 export type Flaw =
-  'length' | 'stop-string' | 'unfinished' | 'runaway' | 'empty' | 'not-json' | 'schema' | 'meaning';
+  | 'length'
+  | 'stop-string'
+  | 'unfinished'
+  | 'runaway'
+  | 'empty'
+  | 'not-json'
+  | 'schema'
+  | 'meaning'
+  | 'blocked';
 
 /** What happened to single replies of the engine, in order. */
 export type Judgement = Rung | Flaw;
@@ -16,35 +25,10 @@ export type Judgement = Rung | Flaw;
 /** How a call ended. */
 export type Outcome = 'ok' | 'failed' | 'cancelled';
 
-/** What may be asked for: metrics and the call log name calls by it. Names with `v1_` are of the routes of OpenAI's API. */
-export const TASK_NAMES = [
-  'chat',
-  'chat_message',
-  'chat_prompt',
-  'feedback',
-  'interview_step',
-  'report',
-  'v1_chat',
-  'v1_completions',
-  'v1_embeddings',
-] as const;
-
-export type TaskName = (typeof TASK_NAMES)[number];
-
-/** What a call is known by besides its question: what its caller said of it, and the prompt that he chose. */
-export interface CallLabels {
-  readonly interviewId?: string;
-  readonly turn?: number;
-  readonly userId?: string;
-  readonly tags?: readonly string[];
-  /** Version of the service's own prompt, where the question had one. */
-  readonly promptVersion?: string;
-  /** Hash of that version's text. */
-  readonly promptHash?: string;
-}
-
 /** What was said in a call. The call log keeps it and nothing else does: it is a candidate's words. */
 export interface CallContent {
+  /** What the caller sent, as it was sent, as a JSON text; see docs/logs.md. */
+  input?: string | undefined;
   /** What the caller wanted to know, as text. */
   question?: string | undefined;
   /** The answer where it is text; an object is in `reply` alone. */
@@ -57,10 +41,24 @@ export interface CallContent {
 export interface CallPlan {
   /** The model that the caller or the service named; engines may answer under another name. */
   readonly modelAsked: string;
+  /** The prompt that the caller chose by its name and version. */
+  readonly promptName?: string | undefined;
+  readonly promptVersion?: string | undefined;
   /** Hash of the fixed part of the prompt, where there is one. */
   readonly promptHash?: string | undefined;
+  /** Hash of the caller's own system prompt, where there is one. */
+  readonly systemPromptHash?: string | undefined;
   /** Hash of the schema that the reply must follow. */
   readonly schemaHash?: string | undefined;
+}
+
+/** What an answer decides. The log keeps it as columns, without the texts that it stands in. */
+export interface Verdict {
+  /** On the task's own scale. */
+  readonly score?: number;
+  readonly isPassed?: boolean;
+  /** What the interview does next. */
+  readonly action?: string;
 }
 
 /** Everything that is known of one call, while it runs and when it is over. */
@@ -72,6 +70,8 @@ export class CallRecord {
   /** Every try at an engine, in order. */
   readonly tries: TryReport[] = [];
   readonly content: CallContent = {};
+  /** What the answer decides; set where the call has its answer. */
+  verdict: Verdict = {};
   /** Why the watchdog broke replies off. */
   readonly runaways: RunawayReason[] = [];
   /** Tokens of all replies, discarded ones included. */
@@ -89,16 +89,19 @@ export class CallRecord {
   code: string | undefined;
 
   constructor(
-    readonly task: TaskName,
-    readonly lane: string,
+    readonly task: TaskEntry,
     /** Whether the caller gets a stream. */
     readonly streams: boolean,
-    readonly labels: CallLabels,
-    readonly context: RequestContext,
-    /** Those facts that go into the reply's headers. */
-    readonly facts: NonNullable<RequestContext['call']>,
-    readonly plan: CallPlan,
+    readonly context: CallContext,
+    /** The facts that go into the reply's headers. */
+    readonly facts: CallFacts,
+    public plan: CallPlan,
   ) {}
+
+  /** What the caller said about the call. */
+  get labels(): CallLabels {
+    return this.context.labels;
+  }
 
   /** Takes the tokens of one reply. */
   addTokens(usage: Usage): void {

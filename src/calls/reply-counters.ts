@@ -12,7 +12,7 @@ export class ReplyCounters {
 
   constructor(events: CallEvents) {
     events.on('start', ({ task }) => {
-      this.#count(task, 'calls');
+      this.#count(task.name, 'calls');
     });
     events.on('end', (call) => {
       this.#ended(call);
@@ -25,9 +25,9 @@ export class ReplyCounters {
   }
 
   #ended({ task, judgements, outcome, reAsks }: CallRecord): void {
-    for (const judgement of judgements) this.#count(task, judgement);
-    if (reAsks > 0) this.#count(task, 're-asked');
-    if (outcome) this.#count(task, outcome === 'ok' ? 'valid' : outcome);
+    for (const judgement of judgements) this.#count(task.name, judgement);
+    if (reAsks > 0) this.#count(task.name, 're-asked');
+    if (outcome) this.#count(task.name, outcome === 'ok' ? 'valid' : outcome);
   }
 
   #count(task: string, what: Counted): void {

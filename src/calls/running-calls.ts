@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../common/request-context.js';
+import type { Caller } from '../common/call-context.js';
 import { CallEvents } from './call-events.js';
 import type { CallRecord } from './call-record.js';
 

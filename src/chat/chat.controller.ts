@@ -17,10 +17,7 @@ export class ChatController {
   @Post('completions')
   @HttpCode(200)
   @Requires('inference')
-  complete(
-    @Body() request: ChatRequestDto,
-    @Context() context: RequestContext,
-  ): Promise<ChatReplyDto | undefined> {
+  complete(@Body() request: ChatRequestDto, @Context() context: RequestContext): Promise<ChatReplyDto> {
     return this.service.complete(request, context);
   }
 }

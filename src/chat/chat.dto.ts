@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, ValidateNested } from 'class-validator';
 import { IsProse } from '../common/validators.js';
-import { CallOptionsDto } from '../pipeline/call-options.dto.js';
+import { CallOptionsDto } from '../pipeline/http/call-options.dto.js';
 
 /** One message of a conversation. */
 export class MessageDto {

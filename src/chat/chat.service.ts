@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { toCallOptions } from '../pipeline/call-options.dto.js';
-import type { Task } from '../pipeline/define-task.js';
+import { text } from '../pipeline/ask/text.js';
+import { asked } from '../pipeline/http/call-options.dto.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import type { ChatReplyDto, ChatRequestDto } from './chat.dto.js';
-
-/** Free text: its tokens and temperature are the service's defaults. */
-const chatTask: Task = { name: 'chat', lane: 'interactive', delivery: 'stream', thinking: false };
+import { chatTask } from './chat.task.js';
 
 @Injectable()
 export class ChatService {
-  constructor(private readonly runner: Pipeline) {}
+  constructor(private readonly pipeline: Pipeline) {}
 
-  complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto | undefined> {
+  async complete(request: ChatRequestDto, context: RequestContext): Promise<ChatReplyDto> {
+    const { options, call, sink } = asked(request, context);
     const messages = request.messages.map(({ role, content }) => ({ role, content }));
-    return this.runner.runText(chatTask, messages, toCallOptions(request, context), context);
+    const { reply } = await this.pipeline.run(text(chatTask, messages, { options }), call, sink);
+    return reply;
   }
 }

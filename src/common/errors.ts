@@ -84,6 +84,12 @@ const catalogue = {
     title: 'The body is not declared as plain JSON',
     remedy: 'Send Content-Type: application/json and no Content-Encoding.',
   },
+  GUARD_BLOCKED: {
+    status: 422,
+    title: 'A guardrail stopped the answer',
+    remedy:
+      'Read the reason in detail and change the prompt or the question; the same question is likely to be stopped again.',
+  },
   HEADERS_TOO_LARGE: {
     status: 431,
     title: 'The request headers are too large',

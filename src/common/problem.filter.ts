@@ -1,7 +1,8 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorReply } from './error-reply.js';
 import { type ErrorCode, ServiceError } from './errors.js';
+import { unexpectedFault } from './unexpected-fault.js';
 
 /** Answers whatever was thrown. What is not meant for callers stays in the log. */
 @Catch()
@@ -10,6 +11,8 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
+    // A stream that had begun has told its reader already.
+    if (reply.sent) return;
     const error = thrown instanceof ServiceError ? thrown : this.translate(thrown, request);
     const { status, headers, body } = errorReply(error, request.url, request.ctx.requestId);
     void reply.status(status).headers(headers).send(body);
@@ -20,18 +23,6 @@ export class ProblemFilter implements ExceptionFilter {
       ? fromHttpException(thrown, request)
       : unexpectedFault(thrown, request.ctx.requestId);
   }
-}
-
-const logger = new Logger('Http');
-
-/** Writes what nobody foresaw into the log, and makes of it the error that a caller may see. */
-export function unexpectedFault(thrown: unknown, requestId: string): ServiceError {
-  logger.error({
-    message: 'unexpected fault',
-    request_id: requestId,
-    stack: thrown instanceof Error ? thrown.stack : String(thrown),
-  });
-  return new ServiceError('INTERNAL_ERROR', 'Something failed that should not; the log has the details.');
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {

@@ -1,78 +1,51 @@
 import { randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CallContext, type Caller, type CallLabels } from './call-context.js';
 import { ServiceError } from './errors.js';
 import { EventStream, type StreamOptions } from './event-stream.js';
-
-/** What a key may do: ask the model, look at what runs, change anything. */
-export type Scope = 'inference' | 'read' | 'admin';
-
-/** Who asks, as far as the key tells. */
-export interface Caller {
-  /** The key's name, or how the caller got in without one. */
-  readonly name: string;
-  readonly scopes: ReadonlySet<Scope>;
-}
-
-/** Facts about a call that are not its answer; they travel in headers. */
-export interface CallFacts {
-  readonly callId: string;
-  model: string;
-  provider: string;
-  /** How often the engine was asked, retries included. */
-  attempts: number;
-  /** Why the model stopped, where a caller of free text wants to know. */
-  finishReason?: string;
-  /** Milliseconds: before the engine was first asked, spent on the engine, and in all. */
-  timing: { queue: number; engine: number; total: number };
-}
-
-/** Why the work on a request ended before its reply was written. */
-export type LeavingReason = 'disconnected' | 'cancelled' | 'too slow';
 
 /** Behind a type in Accept: this one not. https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2 */
 const WEIGHT_OF_NONE = /^q=0(\.0*)?$/;
 
 /** What is known about the HTTP request that is being answered. */
 export class RequestContext {
-  /** `performance.now()` at arrival. */
-  readonly startedAt = performance.now();
   caller: Caller | undefined;
-  /** Set by the pipeline once a call exists; its facts go out as headers, with errors too. */
-  call: CallFacts | undefined;
-  readonly #left = new AbortController();
-  #leftBecause: LeavingReason | undefined;
-  #watchesResponse = false;
+  #call: CallContext | undefined;
+  #left: AbortController | undefined;
 
   constructor(
     readonly requestId: string,
     private readonly request: FastifyRequest,
     private readonly reply: FastifyReply,
+    private readonly streamOptions: StreamOptions,
   ) {}
 
-  /** Aborted when the caller leaves before the reply is written, or when the call is cancelled. */
+  /** The call that this request has asked for last. Its facts go out as headers, with errors too. */
+  get call(): CallContext | undefined {
+    return this.#call;
+  }
+
+  /** Begins a call of this request's caller, which is over when the caller leaves. */
+  newCall(labels: CallLabels = {}): CallContext {
+    const call = new CallContext(this.requestId, this.caller, labels);
+    this.#call = call;
+    this.#whenGone(() => {
+      call.leave('disconnected');
+    });
+    return call;
+  }
+
+  /** Aborted when the caller leaves before the reply is written; for work that is no call. */
   get signal(): AbortSignal {
-    if (!this.#watchesResponse) {
-      this.#watchesResponse = true;
-      const response = this.reply.raw;
-      const onClose = (): void => {
-        if (!response.writableFinished) this.leave('disconnected');
-      };
-      response.once('close', onClose);
-      if (response.destroyed) onClose();
+    if (!this.#left) {
+      const left = new AbortController();
+      this.#left = left;
+      this.#whenGone(() => {
+        left.abort();
+      });
     }
     return this.#left.signal;
-  }
-
-  /** Why nobody waits for the answer any more. */
-  get leftBecause(): LeavingReason | undefined {
-    return this.#leftBecause;
-  }
-
-  /** Ends the work on this request; the first reason counts. */
-  leave(reason: LeavingReason): void {
-    this.#leftBecause ??= reason;
-    this.#left.abort();
   }
 
   /** Whether the caller's Accept header asks for a stream of events. */
@@ -83,15 +56,24 @@ export class RequestContext {
     });
   }
 
-  /** Takes the reply out of the framework's hands: from here on it is a stream of events. */
-  openStream(options: StreamOptions): EventStream {
-    const stream = new EventStream(this.reply.raw, options, () => {
-      this.leave('too slow');
+  /** Takes the reply out of the framework's hands: from here on it is a stream of a call's events. */
+  openStream(call: CallContext): EventStream {
+    const stream = new EventStream(this.reply.raw, this.streamOptions, () => {
+      call.leave('too slow');
     });
     this.reply.hijack();
-    const { callId, provider } = this.call ?? {};
+    const { callId, provider } = call.facts ?? {};
     stream.open({ ...this.reply.getHeaders(), 'x-call-id': callId, 'x-provider': provider });
     return stream;
+  }
+
+  #whenGone(act: () => void): void {
+    const response = this.reply.raw;
+    const onClose = (): void => {
+      if (!response.writableFinished) act();
+    };
+    if (response.destroyed) onClose();
+    else response.once('close', onClose);
   }
 }
 
@@ -119,12 +101,16 @@ function headerText(text: string): string {
   return text.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?');
 }
 
-/** Gives every request its context and every reply the headers that tell of it. */
-export function registerRequestContext(server: FastifyInstance): void {
+/**
+ * Gives every request its context and every reply the headers that report on it.
+ * @param streamOptions how streams to callers behave
+ */
+export function registerRequestContext(server: FastifyInstance, streamOptions: StreamOptions): void {
   server.decorateRequest('ctx', null as unknown as RequestContext);
 
   server.addHook('onRequest', (request, reply, done) => {
-    request.ctx = new RequestContext(requestIdOf(request.headers['x-request-id']), request, reply);
+    const requestId = requestIdOf(request.headers['x-request-id']);
+    request.ctx = new RequestContext(requestId, request, reply, streamOptions);
     reply.header('x-request-id', request.ctx.requestId);
     reply.header('x-content-type-options', 'nosniff');
     done(
@@ -135,7 +121,7 @@ export function registerRequestContext(server: FastifyInstance): void {
   });
 
   server.addHook('onSend', (request, reply, payload, done) => {
-    const { call } = request.ctx;
+    const call = request.ctx.call?.facts;
     if (call) {
       const { queue, engine, total } = call.timing;
       const service = Math.max(0, total - queue - engine);

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Scope } from '../common/request-context.js';
+import type { Scope } from '../common/call-context.js';
 import { NotAllowed, type Reader } from './variable.js';
 
 /** Any text. */

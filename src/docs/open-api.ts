@@ -1,9 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { type ErrorCode, ERRORS, type Problem, ServiceError, toProblem } from '../common/errors.js';
+import { registeredTasks } from '../calls/task-registry.js';
 import { VERSION } from '../common/version.js';
 import { ProblemDto } from './problem.dto.js';
-import { REQUEST_EXAMPLES } from './request-examples.js';
 
 /** Written by the build beside the compiled code; named by a variable because it does not exist when types are checked. */
 const PLUGIN_METADATA = ['..', 'metadata.js'].join('/');
@@ -14,8 +14,9 @@ Facts about a call that are not its answer are in headers: \`X-Request-Id\` (you
 \`X-Model\`, \`X-Provider\` (sglang, vllm, openai or stub), \`X-Attempts\`, \`Server-Timing\`, and for a chat \`X-Finish-Reason\`
 (\`length\` where max_tokens cut it). Errors are problem+json with a stable \`code\`.`;
 
-/** Errors that no route documents: they mean that there is none, or are seen in logs only. */
+/** Errors that no route documents: there is no such route, only logs show them, or no guardrail is set up. */
 const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'GUARD_BLOCKED',
   'NOT_FOUND',
   'METHOD_NOT_ALLOWED',
   'CANCELLED',
@@ -71,12 +72,17 @@ export async function createOpenApiDocument(app: INestApplication): Promise<Open
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto] });
   completeQuestions(document);
+  nameTasks(document);
   return document;
 }
 
 /** What is the same for every question and would only repeat itself at each controller method. */
 function completeQuestions(document: OpenAPIObject): void {
   const errors = errorResponses();
+  const examples = Object.assign({}, ...registeredTasks().map((task) => task.examples)) as Record<
+    string,
+    object
+  >;
   for (const [path, { post }] of Object.entries(document.paths)) {
     if (!post?.tags?.includes('Ask')) continue;
     post.security = [{ bearer: [] }];
@@ -85,7 +91,17 @@ function completeQuestions(document: OpenAPIObject): void {
     const answer = post.responses['200'] as { content?: Record<string, object> } | undefined;
     if (!NEVER_STREAMED.has(path)) Object.assign(answer?.content ?? {}, { 'text/event-stream': EVENTS });
     const body = post.requestBody as { content: Record<string, { example?: unknown }> };
-    for (const media of Object.values(body.content)) media.example = REQUEST_EXAMPLES[path];
+    for (const media of Object.values(body.content)) media.example = examples[path];
+  }
+}
+
+/** Fills in the values of every parameter that takes the name of a task. */
+function nameTasks(document: OpenAPIObject): void {
+  const names = registeredTasks().map(({ name }) => name);
+  for (const { get } of Object.values(document.paths)) {
+    for (const parameter of get?.parameters ?? []) {
+      if ('in' in parameter && parameter.name === 'task') parameter.schema = { type: 'string', enum: names };
+    }
   }
 }
 

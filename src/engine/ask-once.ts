@@ -1,33 +1,65 @@
 import type { ReplyListener } from './call-budget.js';
-import type { Dialect } from './dialects/dialect.js';
-import { EngineFault } from './engine-fault.js';
-import type { EngineRequest } from './engine-request.js';
+import type { EngineRequest, RelayPath } from './engine-request.js';
+import { EngineStream } from './engine-stream.js';
 import { type ReadReply, readStream, readWhole, refuseErrors } from './read-reply.js';
 import type { Try } from './try.js';
-import { Watchdog } from './watchdog.js';
-import { readBytes } from './wire.js';
+import { readBytes, type WireReply } from './wire.js';
+
+/** Where the service's own questions go. */
+const CHAT: RelayPath = '/v1/chat/completions';
 
 /**
  * Asks one engine once and reads its reply to the end.
  * @param listener hears of a streamed reply while it is made
- * @throws whatever went wrong, for {@link faultOf}
+ * @throws whatever went wrong, for `faultOf`
  */
 export async function askOnce(
   one: Try,
   request: EngineRequest,
-  dialect: Dialect,
   listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
-  const { address, guard, tally, askedAt, id } = one;
-  one.request = Buffer.from(JSON.stringify(dialect.body(request, id)));
-  const answer = await address.post('/v1/chat/completions', one.request, guard);
-  await refuseErrors(answer, dialect);
-  const { delivery, maxTokens, reasoningTokens = maxTokens } = request;
-  const watchdog = new Watchdog({ maxTokens, reasoningTokens });
-  const reply =
-    delivery === 'stream'
-      ? await readStream(answer, { dialect, guard, tally, watchdog, askedAt, listener })
-      : readWhole(await readBytes(answer), dialect, tally);
-  if (reply.finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
-  return reply;
+  const { dialect } = one.address;
+  const answer = await post(one, request);
+  return request.delivery === 'stream'
+    ? await readStream(streamOf(one, request, answer), dialect, one.tally, listener)
+    : readWhole(await readBytes(answer), pathOf(request), dialect, one.tally);
+}
+
+/**
+ * Asks one engine once for a stream.
+ * @throws whatever went wrong before its reply began, for `faultOf`
+ */
+export async function openOnce(one: Try, request: EngineRequest): Promise<EngineStream> {
+  return streamOf(one, request, await post(one, request));
+}
+
+async function post(one: Try, request: EngineRequest): Promise<WireReply> {
+  const { address, guard, id } = one;
+  one.request = Buffer.from(JSON.stringify(bodyOf(one, request, id)));
+  const answer = await address.post(pathOf(request), one.request, guard);
+  await refuseErrors(answer, address.dialect);
+  return answer;
+}
+
+function pathOf(request: EngineRequest): RelayPath {
+  return 'body' in request ? request.path : CHAT;
+}
+
+function bodyOf({ address: { dialect } }: Try, request: EngineRequest, id: string): object {
+  if (!('body' in request)) return dialect.body(request, id);
+  return request.path === '/v1/embeddings' ? request.body : dialect.relayed(request.body, id);
+}
+
+function streamOf(one: Try, request: EngineRequest, answer: WireReply): EngineStream {
+  const { address, guard, tally, askedAt } = one;
+  // Without a number of the caller's the context bounds the reply.
+  const maxTokens = request.maxTokens ?? address.contextTokens ?? Infinity;
+  return new EngineStream(answer, {
+    dialect: address.dialect,
+    guard,
+    tally,
+    askedAt,
+    bounds: { maxTokens, reasoningTokens: request.reasoningTokens ?? maxTokens },
+    choices: ('body' in request ? request.choices : undefined) ?? 1,
+  });
 }

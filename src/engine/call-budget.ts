@@ -1,3 +1,4 @@
+import type { Dialect } from './dialects/dialect.js';
 import type { TryReport } from './try-report.js';
 
 /** What one call may still use, over all that is asked for it, and who hears of its tries. */
@@ -8,16 +9,19 @@ export interface CallBudget {
   readonly signal: AbortSignal;
   /** Address of the engine that failed this call last: another one is asked first from then on. */
   failedAt?: string;
-  /** Called before the engine is asked, once per try. */
-  onTry(): void;
+  /** Called before an engine is asked, once per try. */
+  onTry(provider: Dialect['provider']): void;
   /** Called once per try when it is over, however it ended. */
   onTried(report: TryReport): void;
 }
 
-/** Who hears of a reply while it is made. */
+/** Follows a reply while it is made. */
 export interface ReplyListener {
-  /** Takes each piece of a streamed reply's content as it comes. */
-  onText(piece: string): void;
+  /**
+   * Takes each piece of a streamed reply's content as it comes.
+   * @returns false where the reply is of no use any more: it is broken off, and ends as `refused`
+   */
+  onText(piece: string): boolean;
   /** Asked before a try is repeated: whether what was said so far may be taken back. */
   mayRepeat(reason: string): boolean;
 }

@@ -30,32 +30,30 @@ export class EngineAddress {
   /** Tokens of the context by the engine's own word. */
   contextTokens: number | undefined;
   readonly #pool: Pool;
-  readonly #healthPath: string | undefined;
   readonly #basePath: string;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #abortPath: string | undefined;
 
   constructor(
     /** Base address without `/v1`. */
     readonly url: string,
-    dialect: Dialect,
+    /** How this engine speaks; its provider is that of every call that it answers. */
+    readonly dialect: Dialect,
     options: PoolOptions & { readonly apiKey?: string | undefined },
   ) {
     this.#pool = openPool(url, options);
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
     this.#headers = wireHeaders(options.apiKey);
-    this.#healthPath = dialect.healthPath;
-    this.#abortPath = dialect.abortPath;
   }
 
   /** Looks whether the engine takes calls. One without a health path counts as up; a call that fails says otherwise until the next look. */
   async check(): Promise<void> {
-    if (this.#healthPath === undefined) {
+    const { healthPath } = this.dialect;
+    if (healthPath === undefined) {
       this.state = 'up';
       return;
     }
     try {
-      const status = await this.#get(this.#healthPath, async (body) => {
+      const status = await this.#get(healthPath, async (body) => {
         await body.dump();
       });
       // Older SGLang has no /ready; its list of models is the next cheapest sign.
@@ -63,7 +61,7 @@ export class EngineAddress {
       const known = this.state === 'up' && this.models.length > 0 && status === 200;
       if (healthy && !known) await this.#readModels();
       this.state = healthy ? 'up' : 'down';
-      this.problem = healthy ? undefined : `${this.#healthPath} answers ${status}`;
+      this.problem = healthy ? undefined : `${healthPath} answers ${status}`;
     } catch (error) {
       this.state = 'down';
       this.problem = (error as Error).message;
@@ -85,7 +83,7 @@ export class EngineAddress {
 
   /** Whether the engine can be told to end a request. */
   get canAbort(): boolean {
-    return this.#abortPath !== undefined;
+    return this.dialect.abortPath !== undefined;
   }
 
   /**
@@ -93,10 +91,11 @@ export class EngineAddress {
    * of a whole reply is still there. Never fails; closing the connection stays the first means.
    */
   async abort(requestId: string): Promise<void> {
-    if (this.#abortPath === undefined) return;
+    const { abortPath } = this.dialect;
+    if (abortPath === undefined) return;
     try {
       const { body } = await this.#pool.request({
-        path: this.#basePath + this.#abortPath,
+        path: this.#basePath + abortPath,
         method: 'POST',
         headers: this.#headers,
         body: JSON.stringify({ rid: requestId }),

@@ -26,9 +26,17 @@ interface ReplyFormat {
   readonly grammar: object;
 }
 
-/** One question to an engine, in no engine's dialect. */
-export interface EngineRequest {
+/** What every request to an engine says, whoever wrote its body. */
+interface RequestBounds {
   readonly model: string;
+  /** Whether the engine sends its reply as a stream of tokens or as a whole. */
+  readonly delivery: 'stream' | 'whole';
+  /** Tokens of thinking, of those in `maxTokens`, after which the watchdog breaks a stream off. @default maxTokens */
+  readonly reasoningTokens?: number | undefined;
+}
+
+/** A question of the service's own, in no engine's dialect. */
+export interface OwnRequest extends RequestBounds {
   readonly messages: readonly ChatMessage[];
   readonly format?: ReplyFormat;
   /** What the caller named. */
@@ -37,11 +45,34 @@ export interface EngineRequest {
   readonly samplingDefaults: Required<Omit<Sampling, 'seed' | 'stop'>>;
   readonly maxTokens: number;
   readonly thinking: boolean;
-  /** Tokens of thinking, of those in `maxTokens`, after which the watchdog breaks a stream off. @default maxTokens */
-  readonly reasoningTokens?: number | undefined;
-  /** Whether the engine sends its reply as a stream of tokens or as a whole. */
-  readonly delivery: 'stream' | 'whole';
 }
+
+/** A checked body of OpenAI's own API, without the fields that only engines know. */
+export interface RelayBody {
+  readonly model?: string;
+  readonly stream?: boolean;
+  readonly stream_options?: object;
+  readonly chat_template_kwargs?: Readonly<Record<string, unknown>>;
+  readonly reasoning_effort?: string;
+}
+
+/** Routes of OpenAI's API that are passed on. */
+export type RelayPath = '/v1/chat/completions' | '/v1/completions' | '/v1/embeddings';
+
+/** A request that is passed on in OpenAI's own shape. */
+export interface RelayRequest extends RequestBounds {
+  readonly path: RelayPath;
+  readonly body: RelayBody;
+  /** Tokens that the reply may have, where the caller named a number. */
+  readonly maxTokens?: number | undefined;
+  /** Choices that a stream brings to an end. @default 1 */
+  readonly choices?: number;
+  /** Whether the caller of a stream gets the event with its usage. */
+  readonly wantsUsage?: boolean;
+}
+
+/** One request to an engine. */
+export type EngineRequest = OwnRequest | RelayRequest;
 
 /** Tokens as the engine counted them. */
 export interface Usage {
@@ -51,9 +82,10 @@ export interface Usage {
 }
 
 /**
- * How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs, `runaway` is the watchdog's word.
+ * How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs. `runaway` means that the watchdog
+ * broke a stream off, `refused` that the listener did.
  */
-export type Finish = 'stop' | 'stop-string' | 'length' | 'abort' | 'runaway' | 'other';
+export type Finish = 'stop' | 'stop-string' | 'length' | 'abort' | 'runaway' | 'refused' | 'other';
 
 /** What an engine answered, in no engine's dialect. */
 export interface EngineReply {
@@ -66,8 +98,10 @@ export interface EngineReply {
   readonly usage: Usage;
   /** The model that answered, by its own word. */
   readonly model: string;
-  /** Tokens that the reply could have had: less than asked for where the context had no more room. */
-  readonly maxTokens: number;
+  /** Tokens that the reply could have had: fewer than asked for where the context had no more room. */
+  readonly maxTokens: number | undefined;
+  /** The JSON that came as a whole, as the engine wrote it; empty for a stream. */
+  readonly json: string;
   /** Milliseconds until the first token; streams only. */
   readonly firstTokenMs?: number;
 }

@@ -6,12 +6,11 @@ import type { Dialect } from './dialects/dialect.js';
 import { dialects } from './dialects/index.js';
 import { EngineAddress } from './engine-address.js';
 import { EngineFault } from './engine-fault.js';
-import { askOnce } from './ask-once.js';
+import { askOnce, openOnce } from './ask-once.js';
 import type { CallBudget, ReplyListener } from './call-budget.js';
 import type { EngineReply, EngineRequest } from './engine-request.js';
+import { OpenReply } from './open-reply.js';
 import { faultOf } from './read-reply.js';
-import type { RelayRequest } from './relay-request.js';
-import { relayOnce, type RelayedReply } from './relayed-reply.js';
 import { StubProcess } from './stub-process.js';
 import { Try } from './try.js';
 
@@ -42,6 +41,13 @@ interface RetryRules {
   readonly makeRoom?: (room: number) => boolean;
 }
 
+/** A model that an engine serves. */
+interface ServedModel {
+  readonly id: string;
+  readonly contextTokens: number | undefined;
+  readonly provider: Dialect['provider'];
+}
+
 /** State of an engine, for health. */
 export interface EngineState {
   readonly url: string;
@@ -56,7 +62,6 @@ export interface EngineState {
  */
 @Injectable()
 export class EngineService implements OnModuleInit, OnApplicationShutdown {
-  readonly dialect: Dialect;
   readonly #logger = new Logger('Engine');
   #addresses: readonly EngineAddress[] = [];
   #embeddings: EngineAddress | undefined;
@@ -64,9 +69,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   #checks: NodeJS.Timeout | undefined;
   #checking: Promise<void> = Promise.resolve();
 
-  constructor(private readonly settings: Settings) {
-    this.dialect = dialects[settings.engineKind];
-  }
+  constructor(private readonly settings: Settings) {}
 
   async onModuleInit(): Promise<void> {
     const { settings } = this;
@@ -80,7 +83,8 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       connectTimeoutMs: settings.connectTimeout * 1000,
     };
     this.#addresses = urls.map(
-      (url) => new EngineAddress(url, this.dialect, { ...options, apiKey: settings.engineKey }),
+      (url) =>
+        new EngineAddress(url, dialects[settings.engineKind], { ...options, apiKey: settings.engineKey }),
     );
     if (settings.embeddingUrl !== undefined) {
       const own = { ...options, apiKey: settings.embeddingApiKey };
@@ -129,9 +133,9 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Every model that is served, with the context that its engine reports. */
-  models(): { readonly id: string; readonly contextTokens: number | undefined }[] {
-    const served = this.#addresses.flatMap(({ models, contextTokens }) =>
-      models.map((id) => [id, { id, contextTokens }] as const),
+  models(): ServedModel[] {
+    const served = this.#addresses.flatMap(({ models, contextTokens, dialect: { provider } }) =>
+      models.map((id) => [id, { id, contextTokens, provider }] as const),
     );
     return [...new Map(served).values()];
   }
@@ -150,43 +154,48 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
    * @throws ServiceError for everything that can go wrong
    */
   async ask(request: EngineRequest, budget: CallBudget, listener?: ReplyListener): Promise<EngineReply> {
-    let { maxTokens } = request;
-    const reply = await this.#withRetries(
-      { addresses: this.#serving(request.model), streams: request.delivery === 'stream' },
-      budget,
-      (one) => askOnce(one, { ...request, maxTokens }, this.dialect, listener),
-      {
-        mayRepeat: (reason) => listener?.mayRepeat(reason) ?? true,
-        makeRoom: (room) => {
-          if (room >= maxTokens) return false;
-          maxTokens = room;
-          return true;
-        },
+    let asked = request;
+    const reply = await this.#withRetries(request, budget, (one) => askOnce(one, asked, listener), {
+      mayRepeat: (reason) => listener?.mayRepeat(reason) ?? true,
+      makeRoom: (room) => {
+        // The bounds of a relayed body are its caller's.
+        if ('body' in asked || room >= asked.maxTokens) return false;
+        asked = { ...asked, maxTokens: room };
+        return true;
       },
-    );
-    return { ...reply, model: reply.model || request.model, maxTokens };
+    });
+    return { ...reply, model: reply.model || request.model, maxTokens: asked.maxTokens };
   }
 
   /**
-   * Passes a request of OpenAI's own API on. A stream is returned once its first event is there, so that what goes
-   * wrong before it is an error like any other.
+   * Asks an engine for a stream that is handed on as it comes. It is returned once its first event is there, so that
+   * what goes wrong before that is an error like any other.
    * @throws ServiceError for everything that can go wrong
    */
-  async relay(request: RelayRequest, budget: CallBudget): Promise<RelayedReply> {
-    const { model = this.settings.modelName, stream: streams = false } = request.body;
-    const addresses = request.path === '/v1/embeddings' ? this.#embedding() : this.#serving(model);
-    return this.#withRetries({ addresses, streams }, budget, (one) =>
-      relayOnce(one, request, this.dialect, (thrown) => this.#faultOf(one, thrown)),
-    );
+  open(request: EngineRequest, budget: CallBudget): Promise<OpenReply> {
+    return this.#withRetries(request, budget, async (one) => {
+      const stream = await openOnce(one, request);
+      return OpenReply.begin(one, stream, (thrown) => {
+        const fault = this.#faultOf(one, thrown);
+        one.fail(fault.kind);
+        one.close();
+        return fault.toServiceError(one.address.contextTokens);
+      });
+    });
   }
 
   /** Tries at one engine and, where that may help, at another or once more. */
   async #withRetries<T>(
-    { addresses, streams }: { readonly addresses: readonly EngineAddress[]; readonly streams: boolean },
+    request: EngineRequest,
     budget: CallBudget,
     run: (one: Try) => Promise<T>,
     { mayRepeat, makeRoom }: RetryRules = {},
   ): Promise<T> {
+    const addresses =
+      'body' in request && request.path === '/v1/embeddings'
+        ? this.#embedding()
+        : this.#serving(request.model);
+    const streams = request.delivery === 'stream';
     let roomChanges = 0;
     let isRepeated = false;
     for (;;) {
@@ -225,7 +234,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   ): Promise<T> {
     const { firstTokenTimeout, stallTimeout, engineMaxReplyBytes } = this.settings;
     requireCaller(budget);
-    budget.onTry();
+    budget.onTry(address.dialect.provider);
     const one = new Try(address, budget, {
       deadlineAt: budget.deadlineAt,
       maxBytes: engineMaxReplyBytes,
@@ -248,7 +257,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   }
 
   #faultOf({ address, guard, id }: Try, thrown: unknown): EngineFault {
-    const fault = faultOf(thrown, this.dialect, guard);
+    const fault = faultOf(thrown, guard);
     if (fault.kind === 'unreachable') this.#lost(address);
     this.#logger.debug({
       message: 'engine fault',
@@ -271,7 +280,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   #answered(address: EngineAddress): void {
     if (address.state === 'up') return;
     address.state = 'up';
-    this.#logger.log({ message: 'engine answers', engine: address.url, provider: this.dialect.provider });
+    this.#logger.log({ message: 'engine answers', engine: address.url, provider: address.dialect.provider });
   }
 
   #lost(address: EngineAddress): void {
@@ -285,7 +294,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     const before = address.state;
     await address.check();
     if (address.state === before) return;
-    const facts = { engine: address.url, provider: this.dialect.provider };
+    const facts = { engine: address.url, provider: address.dialect.provider };
     if (address.state === 'down') {
       this.#logger.warn({ message: 'engine takes no calls', ...facts, reason: address.problem });
     } else {

@@ -1,13 +1,12 @@
 import type { ReplyListener } from './call-budget.js';
-import type { Dialect, EndedChoice } from './dialects/dialect.js';
+import type { Dialect } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
-import type { EngineReply } from './engine-request.js';
-import { DONE, EventReader } from './event-reader.js';
+import type { EngineReply, RelayPath } from './engine-request.js';
+import type { EngineStream } from './engine-stream.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
-import type { RunawayReason, Watchdog } from './watchdog.js';
 import { faultOfWire, readBytes, type WireReply } from './wire.js';
-import { choiceOf, engineError, parseBody, reasoningTokensOf, textOf, usageOf } from './wire-body.js';
+import { choiceOf, engineError, parseBody, textOf, usageOf } from './wire-body.js';
 
 /** What is read of a reply, before the request's own facts are added. */
 export type ReadReply = Omit<EngineReply, 'maxTokens'>;
@@ -26,141 +25,79 @@ export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<
   throw dialect.faultOf(engineError(body, status, headers));
 }
 
-/** Reads a reply that came as a whole, and what it cost. */
-export function readWhole(bytes: Buffer, dialect: Dialect, tally: Tally): ReadReply {
-  tally.said = bytes.toString('utf8');
-  const reply = replyOf(tally.said, dialect);
+/**
+ * Reads a reply that came as a whole, and what it cost.
+ * @throws EngineFault where it is not what the path gives
+ */
+export function readWhole(bytes: Buffer, path: RelayPath, dialect: Dialect, tally: Tally): ReadReply {
+  const json = bytes.toString('utf8');
+  tally.said = json;
+  const body = parseBody(json);
+  // Vectors have no choices; everything else that has none is an error.
+  const isVectors = path === '/v1/embeddings' && Array.isArray(body.data);
+  const choice = isVectors ? undefined : choiceOf(body, dialect);
+  if (!isVectors && !choice) throw new EngineFault('bad-response', { seen: 'no choices' });
   tally.whole = bytes;
-  tally.count(reply.usage);
-  return reply;
-}
-
-/** What a whole reply says. */
-export function replyOf(text: string, dialect: Dialect): ReadReply {
-  const completion = parseBody(text);
-  const choice = choiceOf(completion, dialect);
-  if (!choice) throw new EngineFault('bad-response', { seen: 'no choices' });
-  const { content, reasoning } = textOf(choice.message);
+  const usage = usageOf(body.usage);
+  tally.count(usage);
+  const finish = choice ? dialect.finishOf(choice) : 'stop';
+  if (finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
   return {
-    content,
-    reasoning,
-    finish: dialect.finishOf(choice),
-    usage: usageOf(completion.usage),
-    model: typeof completion.model === 'string' ? completion.model : '',
+    ...textOf(choice?.message),
+    finish,
+    usage,
+    model: typeof body.model === 'string' ? body.model : '',
+    json,
   };
 }
 
-/** What reading a stream needs besides its bytes. */
-export interface StreamReading {
-  readonly dialect: Dialect;
-  readonly guard: ReplyGuard;
-  readonly watchdog: Watchdog;
-  readonly tally: Tally;
-  /** `performance.now()` of the request; the headers may come as late as the first token. */
-  readonly askedAt: number;
-  /** Hears of the reply while it is made. */
-  readonly listener?: Pick<ReplyListener, 'onText'> | undefined;
-}
-
 /**
- * Reads a streamed reply to its end. A stream that is cut can look like one that is whole, so both a finish reason and
- * the closing `[DONE]` are asked for.
+ * Reads a streamed reply to its end.
+ * @param listener hears of the reply while it is made
+ * @throws EngineFault, and whatever the connection throws
  */
-export async function readStream(bytes: AsyncIterable<Buffer>, reading: StreamReading): Promise<ReadReply> {
-  const stream = new StreamedReply(reading);
-  const events = new EventReader();
-  try {
-    for await (const chunk of bytes) {
-      for (const data of events.read(chunk)) {
-        reading.guard.check();
-        stream.take(data);
-        if (stream.isRunaway) {
-          reading.guard.end();
-          return stream.reply();
-        }
-      }
+export async function readStream(
+  stream: EngineStream,
+  dialect: Dialect,
+  tally: Tally,
+  listener: Pick<ReplyListener, 'onText'> | undefined,
+): Promise<ReadReply> {
+  const heard = (piece: string): boolean => {
+    try {
+      return listener?.onText(piece) ?? true;
+    } catch (error) {
+      stream.stop();
+      throw error;
     }
-  } catch (error) {
-    // What happens to the connection behind the last word does not matter.
-    if (!stream.isWhole) throw error;
+  };
+  let content = '';
+  let reasoning = '';
+  let isRefused = false;
+  for (let events = await stream.next(); events; events = await stream.next()) {
+    isRefused = !events.every((event) => {
+      reasoning += event.reasoning;
+      content += event.content;
+      return event.content === '' || heard(event.content);
+    });
+    if (!isRefused) continue;
+    stream.stop();
+    break;
   }
-  if (!stream.isWhole) reading.guard.check();
-  return stream.reply();
-}
-
-/** A reply while it arrives. */
-class StreamedReply {
-  #reasoning = '';
-  #model = '';
-  #firstTokenMs: number | undefined;
-  #ended: EndedChoice | undefined;
-  #runaway: RunawayReason | undefined;
-  #hasEvents = false;
-  #done = false;
-
-  constructor(private readonly reading: StreamReading) {}
-
-  get isWhole(): boolean {
-    return this.#done && this.#ended !== undefined;
-  }
-
-  get isRunaway(): boolean {
-    return this.#runaway !== undefined;
-  }
-
-  take(data: string): void {
-    if (this.#done) return;
-    this.#hasEvents = true;
-    if (data === DONE) {
-      this.#done = true;
-      return;
-    }
-    const { dialect, tally } = this.reading;
-    const event = parseBody(data);
-    const choice = choiceOf(event, dialect);
-    if (typeof event.model === 'string') this.#model = event.model;
-    if (event.usage) tally.count(usageOf(event.usage));
-    if (!choice) return;
-    this.#text(textOf(choice.delta), reasoningTokensOf(event.usage));
-    if (choice.finish_reason) this.#ended = choice;
-  }
-
-  /** @throws EngineFault where the stream ended too early */
-  reply(): ReadReply {
-    const common = {
-      content: this.reading.tally.said,
-      reasoning: this.#reasoning,
-      usage: this.reading.tally.usage,
-      model: this.#model,
-      ...(this.#firstTokenMs !== undefined && { firstTokenMs: this.#firstTokenMs }),
-    };
-    if (this.#runaway) return { ...common, finish: 'runaway', runaway: this.#runaway };
-    if (!this.#hasEvents) throw new EngineFault('bad-response', { seen: 'no events' });
-    if (!this.#ended) throw new EngineFault('cut', { seen: 'no finish_reason' });
-    if (!this.#done) throw new EngineFault('cut', { seen: 'no [DONE]' });
-    return { ...common, finish: this.reading.dialect.finishOf(this.#ended) };
-  }
-
-  #text({ content, reasoning }: { content: string; reasoning: string }, reasoningTokens?: number): void {
-    const { guard, watchdog, tally, askedAt, listener } = this.reading;
-    if (!content && !reasoning) return;
-    this.#firstTokenMs ??= performance.now() - askedAt;
-    guard.started();
-    tally.piece();
-    if (reasoning) {
-      this.#reasoning += reasoning;
-      this.#runaway ??= watchdog.reasoning(reasoning, reasoningTokens);
-    }
-    if (content) {
-      tally.said += content;
-      this.#runaway ??= watchdog.content(content);
-      if (!this.#runaway) listener?.onText(content);
-    }
-  }
+  const { runaway, firstTokenMs, model, ended } = stream;
+  return {
+    content,
+    reasoning,
+    usage: tally.usage,
+    model,
+    finish: isRefused ? 'refused' : runaway ? 'runaway' : ended ? dialect.finishOf(ended) : 'other',
+    json: '',
+    ...(runaway && { runaway }),
+    ...(firstTokenMs !== undefined && { firstTokenMs }),
+  };
 }
 
 /** Makes a fault of whatever asking or reading threw. */
-export function faultOf(thrown: unknown, dialect: Dialect, guard: ReplyGuard): EngineFault {
+export function faultOf(thrown: unknown, guard: ReplyGuard): EngineFault {
   try {
     guard.check();
   } catch (fault) {

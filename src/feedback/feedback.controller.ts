@@ -17,10 +17,7 @@ export class FeedbackController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(feedbackSchema) })
-  judge(
-    @Body() request: FeedbackRequestDto,
-    @Context() context: RequestContext,
-  ): Promise<Feedback | undefined> {
+  judge(@Body() request: FeedbackRequestDto, @Context() context: RequestContext): Promise<Feedback> {
     return this.service.judge(request, context);
   }
 }

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import { PromptsDto } from '../pipeline/prompts.dto.js';
+import { PromptsDto } from '../pipeline/http/prompts.dto.js';
 
 /** An answer to judge. */
 export class FeedbackRequestDto extends PromptsDto {

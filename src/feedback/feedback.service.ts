@@ -1,17 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { toStructuredOptions } from '../pipeline/prompts.dto.js';
+import { structured } from '../pipeline/ask/structured.js';
+import { askedOf } from '../pipeline/http/prompts.dto.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import type { FeedbackRequestDto } from './feedback.dto.js';
 import { type Feedback, feedbackTask } from './feedback.task.js';
 
 @Injectable()
 export class FeedbackService {
-  constructor(private readonly runner: Pipeline) {}
+  constructor(private readonly pipeline: Pipeline) {}
 
-  judge(request: FeedbackRequestDto, context: RequestContext): Promise<Feedback | undefined> {
-    const facts = typeof request.pass_mark === 'number' ? { passMark: request.pass_mark } : {};
-    const input = { systemPrompt: request.system_prompt, userPrompt: request.user_prompt, facts };
-    return this.runner.runStructured(feedbackTask, input, toStructuredOptions(request, context), context);
+  async judge(request: FeedbackRequestDto, context: RequestContext): Promise<Feedback> {
+    const { options, call, sink } = askedOf(request, context);
+    const facts = typeof request.pass_mark === 'number' ? { pass_mark: request.pass_mark } : {};
+    const prompts = { systemPrompt: request.system_prompt, userPrompt: request.user_prompt, facts };
+    const { reply } = await this.pipeline.run(structured(feedbackTask, prompts, options), call, sink);
+    return reply;
   }
 }

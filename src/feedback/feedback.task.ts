@@ -21,8 +21,8 @@ export type Feedback = ReplyOf<typeof feedbackSchema>;
 
 /** What a caller may fix about the judgement. */
 export interface FeedbackFacts {
-  /** Score from which an answer passes; not set: the model decides by the caller's prompt. */
-  readonly passMark?: number;
+  /** Score from which an answer passes; undefined: the model decides by the caller's prompt. */
+  readonly pass_mark?: number;
 }
 
 export const feedbackTask = defineTask<Feedback, FeedbackFacts>({
@@ -34,20 +34,31 @@ export const feedbackTask = defineTask<Feedback, FeedbackFacts>({
   maxTokens: 1000,
   schema: feedbackSchema,
   contract: readPrompt('feedback.prompt.md', import.meta.url),
-  terms: ({ passMark }) =>
-    passMark === undefined
+  terms: ({ pass_mark: mark }) =>
+    mark === undefined
       ? []
-      : [`Pass mark: ${passMark}. "is_passed" is true exactly when "score" is at least ${passMark}.`],
+      : [`Pass mark: ${mark}. "is_passed" is true exactly when "score" is at least ${mark}.`],
   rules: [notBlank('feedback'), agreesWithPassMark],
+  verdict: ({ score, is_passed: isPassed }) => ({ score, isPassed }),
+  examples: {
+    '/api/feedback': {
+      system_prompt: 'You judge answers of candidates for a backend position. Answer in Korean.',
+      user_prompt:
+        '면접관: 트랜잭션 격리 수준을 설명해 주세요.\n지원자: 네 가지가 있고, 저희는 READ COMMITTED를 썼습니다.',
+      interview_id: 'iv-2026-0042',
+      turn: 1,
+      pass_mark: 6,
+    },
+  },
 });
 
 function agreesWithPassMark(
   { score, is_passed }: Feedback,
-  { passMark }: FeedbackFacts,
+  { pass_mark: mark }: FeedbackFacts,
 ): FieldError | undefined {
-  if (passMark === undefined || is_passed === score >= passMark) return undefined;
+  if (mark === undefined || is_passed === score >= mark) return undefined;
   return {
     path: '/is_passed',
-    message: `must be ${score >= passMark}: the score is ${score} and the pass mark ${passMark}`,
+    message: `must be ${score >= mark}: the score is ${score} and the pass mark ${mark}`,
   };
 }

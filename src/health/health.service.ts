@@ -21,7 +21,7 @@ export class HealthService {
   ) {}
 
   health(context: RequestContext): HealthDto {
-    const { provider } = this.engine.dialect;
+    const { engineKind: provider } = this.settings;
     const problem = this.engine.notReadyBecause();
     const notice = problem === undefined ? this.#stubNotice(provider) : this.#shown(problem, context);
     const isSound = problem === undefined && this.database.problem === undefined;

@@ -35,4 +35,14 @@ export const interviewStepTask = defineTask<InterviewStep, unknown>({
   rules: [notBlank('message')],
   toReply: ({ thought, action, message, evaluation }) => ({ thought, action, message, evaluation }),
   spoken: 'message',
+  verdict: ({ action }) => ({ action }),
+  examples: {
+    '/api/interview/step': {
+      system_prompt: 'You are an AI interviewer for a backend position. Answer in Korean.',
+      user_prompt:
+        '면접관: 트랜잭션 격리 수준을 설명해 주세요.\n지원자: 네 가지가 있고, 저희는 READ COMMITTED를 썼습니다.',
+      interview_id: 'iv-2026-0042',
+      turn: 1,
+    },
+  },
 });

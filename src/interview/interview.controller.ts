@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Requires } from '../access/access.js';
 import { Context, type RequestContext } from '../common/request-context.js';
 import { apiSchema } from '../schema/api-schema.js';
-import { PromptsDto } from '../pipeline/prompts.dto.js';
+import { PromptsDto } from '../pipeline/http/prompts.dto.js';
 import { InterviewService } from './interview.service.js';
 import { type InterviewStep, interviewStepSchema } from './interview-step.task.js';
 
@@ -17,7 +17,7 @@ export class InterviewController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(interviewStepSchema) })
-  step(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<InterviewStep | undefined> {
+  step(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<InterviewStep> {
     return this.service.step(request, context);
   }
 }

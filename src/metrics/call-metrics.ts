@@ -42,7 +42,7 @@ export class CallMetrics {
 
   /** Takes note of a call that begins. */
   started({ task }: CallRecord): void {
-    this.#inFlight.inc({ task });
+    this.#inFlight.inc({ task: task.name });
   }
 
   /**
@@ -50,7 +50,8 @@ export class CallMetrics {
    * @param model what its model counts as
    */
   ended(call: CallRecord, model: string): void {
-    const { task, outcome, code, judgements, context } = call;
+    const { outcome, code, judgements, context } = call;
+    const task = call.task.name;
     const leftBecause = context.leftBecause?.replaceAll(' ', '-');
     const labels = { task, model };
     this.#inFlight.dec({ task });

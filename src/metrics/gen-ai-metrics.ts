@@ -2,12 +2,6 @@ import { Histogram, type Registry } from 'prom-client';
 import type { CallRecord } from '../calls/call-record.js';
 import { CALL_SECONDS, FIRST_CHUNK_SECONDS, FIRST_TOKEN_SECONDS, TOKENS } from './buckets.js';
 
-/** Tasks that reach the engine by another route than chat completions, as OpenTelemetry calls what they do. */
-const OPERATIONS: Readonly<Record<string, string>> = {
-  v1_completions: 'text_completion',
-  v1_embeddings: 'embeddings',
-};
-
 const LABELS = ['task', 'gen_ai_operation_name', 'gen_ai_request_model', 'gen_ai_provider_name'] as const;
 
 /**
@@ -73,8 +67,8 @@ export class GenAiMetrics {
    */
   ended({ task, facts, outcome, code, usage, firstTokenMs, firstFieldMs }: CallRecord, model: string): void {
     const labels = {
-      task,
-      gen_ai_operation_name: OPERATIONS[task] ?? 'chat',
+      task: task.name,
+      gen_ai_operation_name: task.operation ?? 'chat',
       gen_ai_request_model: model,
       gen_ai_provider_name: facts.provider,
     };

@@ -44,13 +44,13 @@ export class OpenAiController {
     @Headers('x-validate') validate: string | undefined,
     @Context() context: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string | undefined> {
+  ): Promise<string> {
     const request = readChatRequest(body);
     return json(
       reply,
       isChecked(validate)
-        ? await this.service.checkedChat(request, context)
-        : await this.service.chat(request, context),
+        ? await this.service.checkedChat(request, body as object, context)
+        : await this.service.chat(request, body as object, context),
     );
   }
 
@@ -64,8 +64,8 @@ export class OpenAiController {
     @Body() body: unknown,
     @Context() context: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string | undefined> {
-    return json(reply, await this.service.complete(readCompletionRequest(body), context));
+  ): Promise<string> {
+    return json(reply, await this.service.complete(readCompletionRequest(body), body as object, context));
   }
 
   /** Makes vectors of texts, where EMBEDDING_URL names a server for it. */
@@ -78,8 +78,8 @@ export class OpenAiController {
     @Body() body: unknown,
     @Context() context: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string | undefined> {
-    return json(reply, await this.service.embed(readEmbeddingRequest(body), context));
+  ): Promise<string> {
+    return json(reply, await this.service.embed(readEmbeddingRequest(body), body as object, context));
   }
 }
 
@@ -95,8 +95,8 @@ function isChecked(validate = 'false'): boolean {
   });
 }
 
-/** The engine's own text goes out as it is, so it is not written anew; nothing where it was streamed. */
-function json(reply: FastifyReply, text: string | undefined): string | undefined {
-  if (text !== undefined) reply.type('application/json; charset=utf-8');
+/** The engine's own text goes out as it is, so it is not written anew. */
+function json(reply: FastifyReply, text: string): string {
+  reply.type('application/json; charset=utf-8');
   return text;
 }

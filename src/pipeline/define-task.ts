@@ -1,17 +1,13 @@
-import type { TaskName } from '../calls/call-record.js';
+import type { Verdict } from '../calls/call-record.js';
+import { registerTask, type TaskEntry } from '../calls/task-registry.js';
 import type { FieldError } from '../common/errors.js';
 import type { Sampling } from '../engine/engine-request.js';
 import { textHash } from '../common/text-hash.js';
 import type { ReplySchema } from '../schema/define-schema.js';
 import { pickFields } from '../schema/pick-fields.js';
 
-/** Who waits for whom when the engine is busy: a live turn before chat and feedback, these before reports. */
-type Lane = 'live' | 'interactive' | 'background';
-
 /** What every kind of question fixes for itself. */
-export interface Task {
-  readonly name: TaskName;
-  readonly lane: Lane;
+export interface Task extends TaskEntry {
   /**
    * How the engine is asked where the caller waits for the whole reply. A stream shows a frozen engine within
    * FIRST_TOKEN_TIMEOUT; a whole reply saves the work of one event per token (docs/adr/0001-how-engines-are-asked.md).
@@ -41,7 +37,7 @@ export interface StructuredShape extends Task {
   readonly rests?: ReadonlyMap<string, ReplySchema> | undefined;
 }
 
-/** What the ladder looks at. */
+/** The parts of a task by which the ladder judges a reply. */
 export interface Judged<T, I> {
   readonly thinking: boolean;
   readonly schema: Pick<ReplySchema<T>, 'check'>;
@@ -63,9 +59,22 @@ export interface StructuredTask<T = unknown, I = unknown> extends StructuredShap
   /** Puts the reply into the contract's order of keys. */
   readonly toReply?: (value: T) => T;
   readonly spoken?: keyof T & string;
+  /** What an answer decides, for the log's columns. */
+  readonly verdict?: (reply: T) => Verdict;
 }
 
-/** Checks a task at definition, so that a mistake in it stops the start and not a call. */
+/**
+ * Defines a question whose answer is free text.
+ * @throws Error where another task has its name
+ */
+export function defineTextTask(definition: Task): Task {
+  return registerTask(Object.freeze({ ...definition }));
+}
+
+/**
+ * Defines a question whose answer is an object, and makes it known to the log, the metrics and the documentation.
+ * @throws Error for a mistake in it, so that it stops the start and not a call
+ */
 export function defineTask<T, I>(
   definition: Omit<StructuredTask<T, I>, 'rests' | 'contractHash'>,
 ): StructuredTask<T, I> {
@@ -75,10 +84,10 @@ export function defineTask<T, I>(
   if (missing.length > 0) {
     throw new Error(`The contract of ${task.name} does not explain ${missing.join(', ')}.`);
   }
-  if (task.spoken === undefined) return Object.freeze(task);
+  if (task.spoken === undefined) return registerTask(Object.freeze(task));
   requireFlat(task);
   const rests = fields.map((field, index) => [field, pickFields(task.schema, fields.slice(index))] as const);
-  return Object.freeze({ ...task, rests: new Map(rests) });
+  return registerTask(Object.freeze({ ...task, rests: new Map(rests) }));
 }
 
 function requireFlat({ name, schema }: StructuredShape): void {

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Requires } from '../access/access.js';
 import { Context, type RequestContext } from '../common/request-context.js';
 import { apiSchema } from '../schema/api-schema.js';
-import { PromptsDto } from '../pipeline/prompts.dto.js';
+import { PromptsDto } from '../pipeline/http/prompts.dto.js';
 import { ReportService } from './report.service.js';
 import { type Report, reportSchema } from './report.task.js';
 
@@ -17,7 +17,7 @@ export class ReportController {
   @HttpCode(200)
   @Requires('inference')
   @ApiOkResponse({ schema: apiSchema(reportSchema) })
-  write(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<Report | undefined> {
+  write(@Body() request: PromptsDto, @Context() context: RequestContext): Promise<Report> {
     return this.service.write(request, context);
   }
 }

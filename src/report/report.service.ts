@@ -1,15 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
-import { type PromptsDto, toStructuredOptions } from '../pipeline/prompts.dto.js';
+import { structured } from '../pipeline/ask/structured.js';
+import { askedOf, type PromptsDto } from '../pipeline/http/prompts.dto.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { type Report, reportTask } from './report.task.js';
 
 @Injectable()
 export class ReportService {
-  constructor(private readonly runner: Pipeline) {}
+  constructor(private readonly pipeline: Pipeline) {}
 
-  write(request: PromptsDto, context: RequestContext): Promise<Report | undefined> {
-    const input = { systemPrompt: request.system_prompt, userPrompt: request.user_prompt, facts: undefined };
-    return this.runner.runStructured(reportTask, input, toStructuredOptions(request, context), context);
+  async write(request: PromptsDto, context: RequestContext): Promise<Report> {
+    const { options, call, sink } = askedOf(request, context);
+    const prompts = { systemPrompt: request.system_prompt, userPrompt: request.user_prompt, facts: {} };
+    const { reply } = await this.pipeline.run(structured(reportTask, prompts, options), call, sink);
+    return reply;
   }
 }

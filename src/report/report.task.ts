@@ -40,6 +40,15 @@ export const reportTask = defineTask<Report, unknown>({
   schema: reportSchema,
   contract: readPrompt('report.prompt.md', import.meta.url),
   rules: [notBlank('summary')],
+  verdict: ({ overall_score: score }) => ({ score }),
+  examples: {
+    '/api/report': {
+      system_prompt: 'You sum up interviews for a backend position. Answer in Korean.',
+      user_prompt:
+        '면접관: 트랜잭션 격리 수준을 설명해 주세요.\n지원자: 네 가지가 있고, 저희는 READ COMMITTED를 썼습니다.',
+      interview_id: 'iv-2026-0042',
+    },
+  },
   toReply: ({ summary, strengths, improvements, recommendations, overall_score, question_feedbacks }) => ({
     summary,
     strengths,

@@ -84,9 +84,9 @@ export function emptyFolder(): string {
 /** Starts the built service on a free port, with the tests' database unless one is named; it ends with the test. */
 export function startBuilt(
   environment: Readonly<Record<string, string>> = {},
-  { cwd = emptyFolder(), detached = false } = {},
+  { cwd = emptyFolder(), detached = false, main = MAIN } = {},
 ): BuiltService {
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [main], {
     cwd,
     detached,
     env: {

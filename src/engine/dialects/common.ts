@@ -1,6 +1,5 @@
 import { EngineFault, type FaultFacts } from '../engine-fault.js';
-import type { EngineRequest, Finish } from '../engine-request.js';
-import type { RelayBody } from '../relay-request.js';
+import type { Finish, OwnRequest, RelayBody } from '../engine-request.js';
 import type { EndedChoice, EngineError } from './dialect.js';
 
 /** Engines of our own count tokens with every event, so that a call that is broken off is counted too. */
@@ -8,7 +7,7 @@ const CONTINUOUS_USAGE = { include_usage: true, continuous_usage_stats: true };
 
 /** What every dialect's body begins with. */
 export function sharedBody(
-  { model, messages, delivery, sampling }: EngineRequest,
+  { model, messages, delivery, sampling }: OwnRequest,
   streamOptions: object = CONTINUOUS_USAGE,
 ): object {
   return {
@@ -28,7 +27,7 @@ export function relayedBody(body: RelayBody): object {
 }
 
 /** All sampling fields, explicitly: engines take what is missing from the model's generation_config.json. */
-export function explicitSampling({ sampling, samplingDefaults }: EngineRequest): object {
+export function explicitSampling({ sampling, samplingDefaults }: OwnRequest): object {
   const all = { ...samplingDefaults, ...sampling };
   return {
     temperature: all.temperature,
@@ -42,7 +41,7 @@ export function explicitSampling({ sampling, samplingDefaults }: EngineRequest):
 }
 
 /** `response_format` for a request that has a schema. */
-export function responseFormat({ format }: EngineRequest, extra: object = {}): object {
+export function responseFormat({ format }: OwnRequest, extra: object = {}): object {
   if (!format) return {};
   return {
     response_format: {

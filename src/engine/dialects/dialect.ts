@@ -1,6 +1,5 @@
 import type { EngineFault } from '../engine-fault.js';
-import type { EngineRequest, Finish } from '../engine-request.js';
-import type { RelayBody } from '../relay-request.js';
+import type { Finish, OwnRequest, RelayBody } from '../engine-request.js';
 
 /** The error object of an engine's reply, however it was wrapped. */
 export interface EngineError {
@@ -29,7 +28,7 @@ export interface Dialect {
   /** Path that ends a running request by the id that it was given; none where closing its connection is all there is. */
   readonly abortPath?: string;
   /** The request's body. */
-  body(request: EngineRequest, requestId: string): object;
+  body(request: OwnRequest, requestId: string): object;
   /** The body of a request of OpenAI's own API, passed on with what this engine needs besides. */
   relayed(body: RelayBody, requestId: string): object;
   /** How a reply ended. */

@@ -1,5 +1,5 @@
 import { EngineFault } from '../engine-fault.js';
-import type { RelayBody } from '../relay-request.js';
+import type { RelayBody } from '../engine-request.js';
 import {
   contextFacts,
   explicitSampling,

@@ -1,16 +1,17 @@
+import type { Call, Question } from '../../calls/call.js';
 import type { FieldError } from '../../common/errors.js';
-import type { Dialect } from '../../engine/dialects/dialect.js';
-import type { ChatMessage, EngineReply } from '../../engine/engine-request.js';
-import type { RelayRequest } from '../../engine/relay-request.js';
-import type { RelayedText } from '../../engine/relayed-reply.js';
-import { replyOf } from '../../engine/read-reply.js';
-import { askStructured, type LadderBounds } from './climb.js';
-import type { Call } from '../../calls/call.js';
+import type { ChatMessage, EngineReply, RelayRequest } from '../../engine/engine-request.js';
+import { TextFilters } from '../../text/text-filters.js';
 import type { Task } from '../define-task.js';
+import { filterReply } from '../out/relay-texts.js';
+import { askUntilValid } from './ask-until-valid.js';
+import { MAX_GROWTH } from './max-growth.js';
+import { MARKS_ONLY, neutralised, relayed, type RelayDetails, type RelayedReply } from './relay.js';
 
-/** A request of OpenAI's API whose reply must fit the caller's own schema. */
-export interface CheckedRelayTask extends Task {
-  readonly schema: { readonly name: string; check(value: unknown): readonly FieldError[] };
+/** The caller's own schema, which the reply must fit. */
+export interface CallersSchema {
+  readonly name: string;
+  check(value: unknown): readonly FieldError[];
 }
 
 type CheckedBody = RelayRequest['body'] & {
@@ -19,37 +20,62 @@ type CheckedBody = RelayRequest['body'] & {
 };
 
 /**
- * Passes a chat request on until its reply is valid, by the same ladder as the service's own questions.
- * @returns the engine's last reply, with the checked object as its content
- * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY and every error of the engine
+ * A chat request of OpenAI's API that is passed on until its reply fits the caller's own schema, by the same ladder as
+ * the service's own questions. A stream begins once the reply has been checked.
+ *
+ * Errors besides the engine's: STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED.
  */
-export async function askCheckedRelay(
-  call: Call,
-  task: CheckedRelayTask,
+export function checkedRelay(
+  task: Task,
+  schema: CallersSchema,
   request: RelayRequest,
-  dialect: Dialect,
-  bounds: LadderBounds,
-): Promise<RelayedText> {
+  details: RelayDetails,
+): Question<RelayedReply> {
+  const common = relayed(task, request, details.sent, (changed) =>
+    checkedRelay(task, schema, changed, details),
+  );
+  return {
+    ...common,
+    ask: async (call) => {
+      const reply = await ask(call, task, schema, request);
+      if (call.sink) common.deliver(call, reply);
+      return reply;
+    },
+  };
+}
+
+async function ask(
+  call: Call,
+  task: Task,
+  schema: CallersSchema,
+  asked: RelayRequest,
+): Promise<RelayedReply> {
+  const { defaultMaxTokens, structuredMaxAttempts: maxAttempts } = call.settings;
+  const { request } = neutralised(asked);
   // Of the two names for it OpenAI's newer models take this one alone, and engines take both.
   const { messages, max_tokens: _, ...rest } = request.body as CheckedBody;
-  const first = { messages, maxTokens: request.maxTokens ?? bounds.ceiling, thinking: task.thinking };
-  let last: RelayedText = { text: '', model: undefined };
+  const maxTokens = asked.maxTokens ?? defaultMaxTokens;
+  const first = { messages, maxTokens, thinking: task.thinking };
+  let json = '';
   const asker = {
     record: call.record,
     ask: async (next: typeof first): Promise<EngineReply> => {
       const body = { ...rest, messages: next.messages, max_completion_tokens: next.maxTokens, stream: false };
-      const reply = await call.relay({ ...request, body, maxTokens: next.maxTokens });
-      if (!('text' in reply)) throw new Error('A whole reply was asked for');
-      last = reply;
-      return { ...replyOf(reply.text, dialect), maxTokens: next.maxTokens };
+      const reply = await call.ask({ ...request, body, maxTokens: next.maxTokens, delivery: 'whole' });
+      ({ json } = reply);
+      return reply;
     },
   };
-  const value = await askStructured(asker, { ...task, rules: [] }, first, undefined, bounds, undefined);
-  return { ...last, text: withContent(last.text, JSON.stringify(value)) };
+  const filters = new TextFilters(MARKS_ONLY, call.openFilters);
+  const bounds = { maxAttempts, ceiling: asked.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
+  const judged = { ...MARKS_ONLY, schema, rules: [], filters };
+  const value = await askUntilValid(asker, judged, first, undefined, bounds, undefined);
+  return { json: withContent(filters.isGuarded ? filterReply(json, filters).value : json, value) };
 }
 
-function withContent(text: string, content: string): string {
-  const body = JSON.parse(text) as { choices: { message: object }[] };
+function withContent(json: string, value: unknown): string {
+  const body = JSON.parse(json) as { choices: { message: object }[] };
+  const content = JSON.stringify(value);
   const choices = body.choices.map((choice) => ({ ...choice, message: { ...choice.message, content } }));
   return JSON.stringify({ ...body, choices });
 }

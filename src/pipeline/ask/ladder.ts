@@ -1,10 +1,14 @@
 import type { Flaw, Rung } from '../../calls/call-record.js';
 import type { FieldError } from '../../common/errors.js';
 import type { EngineReply } from '../../engine/engine-request.js';
-import { restoreMarksIn } from '../../text/chat-marks.js';
 import { NotStrictJson, parseStrictJson } from '../../schema/strict-json.js';
 import { stripWrapping } from '../../schema/tolerant-json.js';
+import type { TextPlace } from '../../text/text-filter.js';
+import type { TextFilters } from '../../text/text-filters.js';
 import type { Judged } from '../define-task.js';
+
+/** What the ladder judges a reply by: its task, and what its texts pass on their way out. */
+export type Filtering<T, I> = Judged<T, I> & { readonly filters: TextFilters };
 
 /** What the ladder says of a reply. */
 export type Verdict<T> =
@@ -17,15 +21,25 @@ export type Verdict<T> =
       readonly errors: readonly FieldError[];
     };
 
-/**
- * Judges one reply of the engine against its task. Accepts nothing that had to be completed or guessed.
- * @param merge adds what stands already, where the engine was asked only for the rest
- */
+/** How a reply that is streamed field by field differs from one that is judged as a whole. */
+export interface Streamed {
+  /** Adds what stands already, where the engine was asked only for the rest. */
+  merge(value: unknown): unknown;
+  placeOf(path: string): TextPlace;
+}
+
+/** Of a reply that is judged before anybody has seen a word of it. */
+const WHOLE: Streamed = {
+  merge: (value) => value,
+  placeOf: (path) => ({ path, kind: 'answer', isSpoken: false }),
+};
+
+/** Judges one reply of the engine against its task. Accepts nothing that had to be completed or guessed. */
 export function judge<T, I>(
-  task: Judged<T, I>,
+  task: Filtering<T, I>,
   reply: EngineReply,
   input: I,
-  merge: (value: unknown) => unknown = (value) => value,
+  streamed: Streamed = WHOLE,
 ): Verdict<T> {
   const unfinished = notWhole(reply);
   if (unfinished) return unfinished;
@@ -34,9 +48,15 @@ export function judge<T, I>(
   if ('valid' in parsed) return parsed;
 
   // The shape first: what is nested without end must not be walked.
-  const schemaErrors = task.schema.check(merge(parsed.value));
+  const schemaErrors = task.schema.check(streamed.merge(parsed.value));
   if (schemaErrors.length > 0) return flawed('schema', 'The reply does not match its schema.', schemaErrors);
-  return judgeMeaning(task, merge(restoreMarksIn(parsed.value, task)) as T, input, parsed.rung);
+  const { value, block } = task.filters.value(parsed.value, (path) => streamed.placeOf(path));
+  if (block) return flawed('blocked', block.reason);
+  const merged = streamed.merge(value);
+  const maskedErrors = task.filters.isGuarded ? task.schema.check(merged) : [];
+  if (maskedErrors.length > 0)
+    return flawed('schema', 'The reply does not match its schema once it is masked.', maskedErrors);
+  return judgeMeaning(task, merged as T, input, parsed.rung);
 }
 
 /** Judges what stands of replies that broke off, where nothing is missing in it. */
@@ -71,12 +91,14 @@ function notWhole({
     case 'stop':
       return undefined;
     case 'length':
-      return flawed('length', `The reply did not fit into ${maxTokens} tokens.`);
+      return flawed('length', `The reply did not fit into ${maxTokens ?? 'its'} tokens.`);
     case 'stop-string':
       return flawed(
         'stop-string',
         'A stop string of the request cut the reply; leave stop out on this route.',
       );
+    case 'refused':
+      return flawed('blocked', 'A guardrail stopped the reply.');
     case 'runaway':
       return flawed('runaway', `The model repeated itself without end (${runaway ?? 'loop'}).`);
     default:

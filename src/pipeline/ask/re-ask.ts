@@ -1,11 +1,11 @@
-import type { ChatMessage, EngineReply, EngineRequest } from '../../engine/engine-request.js';
+import type { ChatMessage, EngineReply, OwnRequest } from '../../engine/engine-request.js';
 import { neutraliseMarks, restoreMarks } from '../../text/chat-marks.js';
 import type { StructuredShape } from '../define-task.js';
 import type { Standing } from '../out/field-stream.js';
 import type { Verdict } from './ladder.js';
 
 /** What of a request a next one may change. */
-export type Asked = Pick<EngineRequest, 'messages' | 'maxTokens' | 'thinking' | 'format'>;
+export type Asked = Pick<OwnRequest, 'messages' | 'maxTokens' | 'thinking' | 'format'>;
 
 /** A reply longer than this many characters is not shown to the model again: it costs more than it explains. */
 const MAX_SHOWN = 8000;
@@ -31,7 +31,9 @@ export function reAsk<R extends Asked>(
       // A reply that got less than was asked for ended at the end of the context: there is no more room.
       const hasRoom = maxTokens > request.maxTokens && reply.maxTokens === request.maxTokens;
       if (hasRoom) return { ...first, maxTokens };
-      const briefer = correction([`it was longer than ${reply.maxTokens} tokens: be briefer`]);
+      const briefer = correction([
+        `it was longer than ${reply.maxTokens ?? request.maxTokens} tokens: be briefer`,
+      ]);
       return { ...first, maxTokens: request.maxTokens, messages: [...first.messages, briefer] };
     }
     case 'not-json':
@@ -44,6 +46,13 @@ export function reAsk<R extends Asked>(
         messages: [...first.messages, ...shown(reply, request.thinking), correction(problems)],
       };
     }
+    case 'blocked':
+      // The reply itself is not shown: a model repeats what it reads.
+      return {
+        ...first,
+        maxTokens: request.maxTokens,
+        messages: [...first.messages, correction([verdict.reason])],
+      };
     default:
       return { ...first, maxTokens: request.maxTokens };
   }
@@ -52,12 +61,14 @@ export function reAsk<R extends Asked>(
 /**
  * Makes the request that brings what is missing of a reply of which something was spoken already: that stands, so the
  * model is told it and asked for the rest alone, in a grammar of the rest.
+ * @param warning why the missing fields were stopped, where they were
  * @returns nothing where nothing is missing
  */
 export function askForRest<R extends Asked>(
   { rests }: Pick<StructuredShape, 'rests'>,
   first: R,
   { kept, begun }: Standing,
+  warning: string | undefined,
 ): R | undefined {
   const [, rest] = [...(rests ?? [])].find(([field]) => !(field in kept)) ?? [];
   if (!rest) return undefined;
@@ -69,6 +80,7 @@ export function askForRest<R extends Asked>(
     ...Object.keys(begun).map(
       (field) => `"${field}" stopped in the middle: write only what follows its last words.`,
     ),
+    ...(warning === undefined ? [] : [warning]),
   ];
   return {
     ...first,
@@ -89,6 +101,7 @@ function shown({ content }: EngineReply, thinking: boolean): ChatMessage[] {
   return [{ role: 'assistant', content: harmless }];
 }
 
+/** Asks for a whole object again, and says what was wrong with the last one. */
 function correction(problems: readonly string[]): ChatMessage {
   return {
     role: 'user',

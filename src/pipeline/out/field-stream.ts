@@ -1,7 +1,7 @@
 import type { FieldError } from '../../common/errors.js';
-import { MarkRestorer } from '../../text/mark-restorer.js';
-import { restoreMarks } from '../../text/chat-marks.js';
 import { type JsonLeaf, JsonReader } from '../../schema/json-reader.js';
+import type { Block, TextFilter, TextPlace } from '../../text/text-filter.js';
+import type { TextFilters } from '../../text/text-filters.js';
 import type { StructuredShape } from '../define-task.js';
 
 /** Where the events of a stream go. */
@@ -37,9 +37,12 @@ export class FieldStream {
   /** Of each text that is not complete, what was sent. */
   readonly #sent = new Map<string, string>();
   #standing = NOTHING;
-  #restorer: MarkRestorer | undefined;
-  /** What the engine has said of the text that goes on where it was begun. */
-  #rest = '';
+  /** What the text that the engine writes now passes. */
+  #filter: TextFilter | undefined;
+  /** That text so far, filtered. */
+  #own = '';
+  #block: Block | undefined;
+  #isCut = false;
   #hasSent = false;
   #isSpoken = false;
   /** Whether the engine has said nothing yet in the try that runs. */
@@ -47,11 +50,13 @@ export class FieldStream {
   #reader = this.#newReader();
 
   /**
-   * @param only top-level fields that are sent; absent: all
+   * @param filters what every text passes before it is sent
+   * @param only top-level fields that are sent; undefined: all
    */
   constructor(
     private readonly task: StructuredShape,
     private readonly sink: FieldSink,
+    private readonly filters: TextFilters,
     only: readonly string[] | undefined,
   ) {
     this.#fields = new Set(Object.keys(task.schema.grammar.properties ?? {}));
@@ -64,10 +69,28 @@ export class FieldStream {
     return this.#isSpoken;
   }
 
-  /** Takes the next piece of the engine's text. */
-  write(piece: string): void {
+  /** Why a text of the reply must not go out; nothing of the reply is sent after it. */
+  get block(): Block | undefined {
+    return this.#block;
+  }
+
+  /** Whether it is the spoken field that was stopped, after a part of it had gone out: it ends there. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /**
+   * Takes the next piece of the engine's text.
+   * @returns whether the rest of the reply is of any use
+   */
+  write(piece: string): boolean {
     this.#isFresh = false;
     this.#reader.write(piece);
+    return this.#block === undefined;
+  }
+
+  placeOf(path: string): TextPlace {
+    return { path, kind: 'answer', isSpoken: path === this.#spokenPath };
   }
 
   /**
@@ -90,6 +113,9 @@ export class FieldStream {
    * @returns nothing where something wrong was sent already
    */
   keep(errors: readonly FieldError[]): Standing | undefined {
+    if (this.#isCut && this.#spokenPath !== undefined) {
+      this.#leaf(this.#spokenPath, this.#sent.get(this.#spokenPath) ?? '');
+    }
     const kept: Record<string, unknown> = {};
     const wrong = new Set(errors.map(({ path }) => path.split('/')[1] ?? ''));
     for (const field of this.#fields) {
@@ -147,43 +173,53 @@ export class FieldStream {
 
   #newReader(): JsonReader {
     this.#isFresh = true;
-    this.#restorer = undefined;
-    this.#rest = '';
+    this.#block = undefined;
+    this.#isCut = false;
+    this.#newText();
     return new JsonReader({
       text: (path, text) => {
         if (!this.#isOpen(path)) return;
-        this.#restorer ??= new MarkRestorer(this.task);
-        this.#textFromEngine(path, this.#restorer.write(text));
+        this.#filter ??= this.filters.open(this.placeOf(path));
+        this.#textFromEngine(path, this.#filter.write(text));
+        this.#stopAt(path, this.#filter.block);
       },
       leaf: (path, value) => {
         if (this.#isOpen(path)) this.#leafFromEngine(path, value);
-        this.#restorer = undefined;
-        this.#rest = '';
+        this.#newText();
       },
     });
   }
 
+  #newText(): void {
+    this.#filter = undefined;
+    this.#own = '';
+  }
+
+  #stopAt(path: string, block: Block | undefined): void {
+    if (!block) return;
+    this.#block = block;
+    this.#isCut = path === this.#spokenPath && (this.#sent.get(path) ?? '') !== '';
+  }
+
   #textFromEngine(path: string, text: string): void {
     const begun = this.#standing.begun[path.slice(1)];
-    if (begun === undefined) {
-      this.#text(path, text);
-      return;
-    }
-    this.#rest += text;
+    this.#own += text;
+    if (begun === undefined) this.#text(path, text);
     // As long as it repeats what was begun, it may be that anew.
-    if (!begun.startsWith(this.#rest)) this.#textUpTo(path, joined(begun, this.#rest));
+    else if (!begun.startsWith(this.#own)) this.#textUpTo(path, joined(begun, this.#own));
   }
 
   #leafFromEngine(path: string, value: JsonLeaf): void {
     const begun = this.#standing.begun[path.slice(1)];
-    if (typeof value === 'string') {
-      const own = restoreMarks(value, this.task);
-      const whole = begun === undefined ? own : joined(begun, own);
-      this.#textUpTo(path, whole);
-      this.#leaf(path, whole);
-    } else if (begun === undefined) {
-      this.#leaf(path, value);
+    if (typeof value !== 'string') {
+      if (begun === undefined) this.#leaf(path, value);
+      return;
     }
+    const own = this.#own + (this.#filter?.end() ?? '');
+    const whole = begun === undefined ? own : joined(begun, own);
+    this.#textUpTo(path, whole);
+    this.#stopAt(path, this.#filter?.block);
+    if (!this.#block) this.#leaf(path, whole);
   }
 
   /** Sends what of a text was not sent yet. */
@@ -209,6 +245,7 @@ export class FieldStream {
 
   /** Whether the engine may say something there: a field of the reply that does not stand already. */
   #isOpen(path: string): boolean {
+    if (this.#block) return false;
     const field = fieldOf(path);
     // The fields of a reply that is spoken hold no others (defineTask).
     const isPlace = this.#spokenPath === undefined || path.length === field.length + 1;

@@ -1,24 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServiceError } from '../../common/errors.js';
-import type { RelayedStream } from '../../engine/relayed-reply.js';
 import type { Call } from '../../calls/call.js';
+import { ServiceError } from '../../common/errors.js';
+import type { OpenReply } from '../../engine/open-reply.js';
+import type { Block } from '../../text/text-filter.js';
+import { usageEvent } from './openai-events.js';
+import type { StreamedTexts } from './relay-texts.js';
 
-/** What is changed about each event on its way. */
-export type Rewrite = (data: string) => string;
+/** How the events of a reply are handed on. */
+export interface Relaying {
+  /** What the texts of the events pass; undefined where events go out byte for byte. */
+  readonly texts: StreamedTexts | undefined;
+  /** A last change of each event. */
+  readonly rewrite: ((data: string) => string) | undefined;
+  /** Whether the caller gets the event with the tokens. */
+  readonly wantsUsage: boolean;
+}
 
 /**
  * Hands a stream's events on as they come. A caller who does not read makes the engine wait, and is cut after a time.
- * @throws ServiceError CANCELLED where he was cut, and what the stream itself throws
+ * @returns why the reply was stopped before a word of it went out, where it was
+ * @throws ServiceError CANCELLED where the caller was cut, and whatever the stream itself throws
  */
 export async function relayStream(
   call: Call,
-  stream: RelayedStream,
-  slowReaderMs: number,
-  rewrite: Rewrite | undefined,
-): Promise<void> {
+  reply: OpenReply,
+  relaying: Relaying,
+): Promise<Block | undefined> {
   const startedAt = performance.now();
   try {
-    await handOn(call, stream, slowReaderMs, rewrite);
+    return await handOn(call, reply, relaying);
   } finally {
     call.record.facts.timing.engine += performance.now() - startedAt;
   }
@@ -26,32 +36,49 @@ export async function relayStream(
 
 async function handOn(
   call: Call,
-  stream: RelayedStream,
-  slowReaderMs: number,
-  rewrite: Rewrite | undefined,
-): Promise<void> {
-  const { record } = call;
-  const out = call.openStream();
-  for (let events = await stream.next(); events; events = await stream.next()) {
+  reply: OpenReply,
+  { texts, rewrite, wantsUsage }: Relaying,
+): Promise<Block | undefined> {
+  const { record, settings } = call;
+  let held = '';
+  for (let events = await reply.next(); events; events = await reply.next()) {
+    let text = held;
+    for (const { data, isUsage } of events) {
+      if (isUsage && !wantsUsage) continue;
+      const filtered = texts && !isUsage ? texts.event(data) : data;
+      text += `data: ${rewrite ? rewrite(filtered) : filtered}\n\n`;
+      if (!texts?.block) continue;
+      reply.stop();
+      record.judgements.push('blocked');
+      if (texts.said === '') return texts.block;
+      if (wantsUsage) text += `data: ${usageEvent(data, reply.usage)}\n\n`;
+      break;
+    }
+    if (texts && !texts.mayBegin) {
+      held = text;
+      continue;
+    }
+    held = '';
+    if (text === '') continue;
     record.firstFieldMs ??= record.elapsedMs();
-    let text = '';
-    for (const data of events) text += `data: ${rewrite ? rewrite(data) : data}\n\n`;
+    const out = call.openSink;
     out.write(text);
-    if (out.isBehind) await stream.pausedFor(caughtUp(call, slowReaderMs));
+    if (texts?.block) break;
+    if (out.isBehind) await reply.pausedFor(caughtUp(call, settings.slowReaderTimeout * 1000));
   }
-  // He may have been cut behind the engine's last word.
+  // The cut may have come after the engine's last word.
   if (record.context.leftBecause === 'too slow')
     throw new ServiceError('CANCELLED', 'The caller did not read the stream.');
+  return undefined;
 }
 
 /** Waits until the caller has caught up; one who does not is cut, which ends the engine's stream too. */
-async function caughtUp(call: Call, slowReaderMs: number): Promise<void> {
-  const out = call.openStream();
+async function caughtUp({ openSink, context }: Call, slowReaderMs: number): Promise<void> {
   const timer = new AbortController();
   const late = delay(slowReaderMs, 'late', { signal: timer.signal, ref: false }).catch(() => 'in time');
-  const outcome = await Promise.race([out.caughtUp(), late]);
+  const outcome = await Promise.race([openSink.caughtUp(), late]);
   timer.abort();
   if (outcome !== 'late') return;
-  out.cut();
-  call.record.context.leave('too slow');
+  openSink.cut();
+  context.leave('too slow');
 }

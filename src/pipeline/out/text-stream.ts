@@ -1,4 +1,5 @@
-import { MarkRestorer } from '../../text/mark-restorer.js';
+import type { Block, TextFilter, TextPlace } from '../../text/text-filter.js';
+import type { TextFilters } from '../../text/text-filters.js';
 
 /** Where the text goes. */
 export interface TextSink {
@@ -7,40 +8,57 @@ export interface TextSink {
   reset(reason: string): void;
 }
 
+/** Free text that is streamed is said as it comes. */
+const SPOKEN: TextPlace = { path: '', kind: 'answer', isSpoken: true };
+
 /** Sends free text while the engine writes it, as it will stand in the answer: without blanks before it. */
 export class TextStream {
-  #restorer: MarkRestorer;
-  #hasSent = false;
+  #filter: TextFilter;
+  #said = '';
 
   constructor(
-    private readonly options: { readonly thinking: boolean },
+    private readonly filters: TextFilters,
     private readonly sink: TextSink,
   ) {
-    this.#restorer = new MarkRestorer(options);
+    this.#filter = filters.open(SPOKEN);
   }
 
-  /** Takes the next piece of the engine's text. */
-  write(piece: string): void {
-    this.#send(this.#restorer.write(piece));
+  /** What was sent. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** Why nothing more goes out. */
+  get block(): Block | undefined {
+    return this.#filter.block;
+  }
+
+  /**
+   * Takes the next piece of the engine's text.
+   * @returns whether the rest of the text is of any use
+   */
+  write(piece: string): boolean {
+    this.#send(this.#filter.write(piece));
+    return this.block === undefined;
   }
 
   /** Takes back what was sent. */
   takeBack(reason: string): true {
-    if (this.#hasSent) this.sink.reset(reason);
-    this.#hasSent = false;
-    this.#restorer = new MarkRestorer(this.options);
+    if (this.#said !== '') this.sink.reset(reason);
+    this.#said = '';
+    this.#filter = this.filters.open(SPOKEN);
     return true;
   }
 
   /** Sends what was held back. */
   finish(): void {
-    this.#send(this.#restorer.end());
+    this.#send(this.#filter.end());
   }
 
   #send(text: string): void {
-    const said = this.#hasSent ? text : text.trimStart();
+    const said = this.#said === '' ? text.trimStart() : text;
     if (said === '') return;
-    this.#hasSent = true;
+    this.#said += said;
     this.sink.delta(said);
   }
 }

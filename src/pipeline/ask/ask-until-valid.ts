@@ -4,9 +4,8 @@ import type { ReplyListener } from '../../engine/call-budget.js';
 import { EngineFault } from '../../engine/engine-fault.js';
 import type { EngineReply } from '../../engine/engine-request.js';
 import type { Call } from '../../calls/call.js';
-import type { Judged } from '../define-task.js';
 import type { FieldStream } from '../out/field-stream.js';
-import { flawed, judge, judgeStanding, type Verdict } from './ladder.js';
+import { type Filtering, flawed, judge, judgeStanding, type Verdict } from './ladder.js';
 import { type Asked, askForRest, reAsk } from './re-ask.js';
 
 /** Bounds of the ladder. */
@@ -23,13 +22,13 @@ interface Asker<R extends Asked> {
 }
 
 /**
- * Asks for an object until it is valid.
- * @param fields hears of it while it is made, where the caller streams
- * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY and every error of the engine
+ * Asks for an object until it is valid. A reply that a guardrail stops is asked for once more, with the reason.
+ * @param fields follows the object while it is made, where the caller streams
+ * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED and every error of the engine
  */
-export async function askStructured<T, I, R extends Asked>(
+export async function askUntilValid<T, I, R extends Asked>(
   call: Asker<R>,
-  task: Judged<T, I>,
+  task: Filtering<T, I>,
   first: R,
   input: I,
   { maxAttempts, ceiling }: LadderBounds,
@@ -38,13 +37,14 @@ export async function askStructured<T, I, R extends Asked>(
   const reports: AttemptReport[] = [];
   const note = (what: Judgement): unknown => call.record.judgements.push(what);
   let request = first;
+  let isWarned = false;
   for (let attempt = 1; ; attempt++) {
     const { verdict, reply, failure } = await askOnce(call, task, request, input, fields);
     if (verdict.valid && (fields?.finish(task.toReply?.(verdict.value) ?? verdict.value) ?? true)) {
       note(verdict.rung);
       return verdict.value;
     }
-    const flaw = verdict.valid ? contradiction() : verdict;
+    const flaw = verdict.valid ? contradiction() : blockedBy(fields, verdict);
     note(flaw.flaw);
     if (reply) call.record.wastedTokens += reply.usage.total_tokens;
     reports.push({
@@ -52,6 +52,12 @@ export async function askStructured<T, I, R extends Asked>(
       reason: flaw.reason,
       ...(flaw.errors.length > 0 && { errors: flaw.errors }),
     });
+    // Where the spoken field itself was stopped, it ends there, and only the rest is asked for.
+    const isCut = flaw.flaw === 'blocked' && fields?.isSpoken === true && fields.isCut;
+    if (flaw.flaw === 'blocked' && !isCut) {
+      if (isWarned || attempt >= maxAttempts) throw blocked(flaw.reason, reports);
+      isWarned = true;
+    }
     if (reply && !fields?.isSpoken) {
       if (attempt >= maxAttempts) throw invalid(flaw.flaw, reports);
       fields?.takeBack(flaw.reason);
@@ -60,7 +66,8 @@ export async function askStructured<T, I, R extends Asked>(
     }
     const standing = verdict.valid ? undefined : fields?.keep(flaw.errors);
     if (!standing) throw invalid(flaw.flaw, reports);
-    const rest = askForRest(task, first, standing);
+    const warning = flaw.flaw === 'blocked' && !isCut ? flaw.reason : undefined;
+    const rest = askForRest(task, first, standing, warning);
     if (!rest) {
       const whole = judgeStanding(task, standing.kept, input);
       if (!whole.valid) throw invalid(whole.flaw, reports);
@@ -68,7 +75,9 @@ export async function askStructured<T, I, R extends Asked>(
       note('strict');
       return whole.value;
     }
-    if (attempt >= maxAttempts) throw failure ?? invalid(flaw.flaw, reports);
+    if (attempt >= maxAttempts) {
+      throw failure ?? (isCut ? blocked(flaw.reason, reports) : invalid(flaw.flaw, reports));
+    }
     request = rest;
   }
 }
@@ -76,7 +85,7 @@ export async function askStructured<T, I, R extends Asked>(
 /** One attempt. What was spoken outlives an engine that breaks off; otherwise its error is the call's. */
 async function askOnce<T, I, R extends Asked>(
   call: Asker<R>,
-  task: Judged<T, I>,
+  task: Filtering<T, I>,
   request: R,
   input: I,
   fields: FieldStream | undefined,
@@ -85,13 +94,11 @@ async function askOnce<T, I, R extends Asked>(
     const reply = await call.ask(
       request,
       fields && {
-        onText: (piece) => {
-          fields.write(piece);
-        },
+        onText: (piece) => fields.write(piece),
         mayRepeat: (reason) => fields.takeBack(reason),
       },
     );
-    return { reply, verdict: judge(task, reply, input, fields && ((value) => fields.merge(value))) };
+    return { reply, verdict: judge(task, reply, input, fields) };
   } catch (error) {
     if (!fields?.isSpoken || !mayPass(error)) throw error;
     return { verdict: flawed('unfinished', error.message), failure: error };
@@ -103,12 +110,21 @@ function mayPass(error: unknown): error is ServiceError {
   return error instanceof ServiceError && error.cause instanceof EngineFault && error.cause.retryable;
 }
 
+/** The filters of a stream know better than its end why it was stopped. */
+function blockedBy<V extends Verdict<never>>(fields: FieldStream | undefined, verdict: V): V {
+  return fields?.block ? { ...verdict, flaw: 'blocked', reason: fields.block.reason, errors: [] } : verdict;
+}
+
 function contradiction(): { flaw: Flaw; reason: string; errors: readonly FieldError[] } {
   return {
     flaw: 'not-json',
     reason: 'The reply reads otherwise as a whole than it did in parts.',
     errors: [],
   };
+}
+
+function blocked(reason: string, attempts: readonly AttemptReport[]): ServiceError {
+  return new ServiceError('GUARD_BLOCKED', reason, { attempts });
 }
 
 function invalid(flaw: Flaw, attempts: readonly AttemptReport[]): ServiceError {

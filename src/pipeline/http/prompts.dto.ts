@@ -1,8 +1,7 @@
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsOptional } from 'class-validator';
-import type { RequestContext } from '../common/request-context.js';
-import { IsLabel, IsProse } from '../common/validators.js';
-import { CallOptionsDto, toCallOptions } from './call-options.dto.js';
-import type { CallOptions } from './call-options.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { IsLabel, IsProse } from '../../common/validators.js';
+import { asked, type Asked, CallOptionsDto } from './call-options.dto.js';
 
 /** The two prompts of a structured question. */
 export class PromptsDto extends CallOptionsDto {
@@ -34,8 +33,9 @@ export class PromptsDto extends CallOptionsDto {
   stream_fields?: string[] | null;
 }
 
-/** What the pipeline gets of a structured question's options. */
-export function toStructuredOptions(dto: PromptsDto, context: RequestContext): CallOptions {
-  const options = toCallOptions(dto, context);
-  return dto.stream_fields ? { ...options, streamFields: dto.stream_fields } : options;
+/** {@link asked} for the body of a structured question. */
+export function askedOf(dto: PromptsDto, context: RequestContext): Asked {
+  const plain = asked(dto, context);
+  if (!dto.stream_fields) return plain;
+  return { ...plain, options: { ...plain.options, streamFields: dto.stream_fields } };
 }

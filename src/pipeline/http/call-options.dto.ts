@@ -1,8 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
-import type { RequestContext } from '../common/request-context.js';
-import { IsLabel, IsStop } from '../common/validators.js';
-import type { CallOptions } from './call-options.js';
+import type { Sink } from '../../calls/sink.js';
+import type { CallContext } from '../../common/call-context.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { IsLabel, IsStop } from '../../common/validators.js';
+import type { CallOptions } from '../call-options.js';
+import { EventSink } from './event-sink.js';
 
 /** Fields that every question takes besides its own. null means absent. */
 export class CallOptionsDto {
@@ -91,21 +94,29 @@ export class CallOptionsDto {
   tags?: string[] | null;
 }
 
-/** What the pipeline gets of it: other names, and absent instead of null. */
-export function toCallOptions(dto: CallOptionsDto, context: RequestContext): CallOptions {
-  return withoutNulls({
+/** A request as the pipeline takes it. */
+export interface Asked {
+  readonly options: CallOptions;
+  readonly call: CallContext;
+  /** Where the answer streams to; undefined where the caller waits for the whole. */
+  readonly sink: Sink | undefined;
+}
+
+/** Reads the options of a body: other names, and absent instead of null. */
+export function asked(dto: CallOptionsDto, context: RequestContext): Asked {
+  const call = context.newCall(
+    withoutNulls({ interviewId: dto.interview_id, turn: dto.turn, userId: dto.user_id, tags: dto.tags }),
+  );
+  const options = withoutNulls({
     model: dto.model,
     temperature: dto.temperature,
     topP: dto.top_p,
     stop: typeof dto.stop === 'string' ? [dto.stop] : dto.stop,
     seed: dto.seed,
     maxTokens: dto.max_tokens,
-    interviewId: dto.interview_id,
-    turn: dto.turn,
-    userId: dto.user_id,
-    tags: dto.tags,
-    stream: dto.stream ?? context.acceptsEvents,
   });
+  const streams = dto.stream ?? context.acceptsEvents;
+  return { options, call, sink: streams ? new EventSink(context, call) : undefined };
 }
 
 type WithoutNulls<T> = { [K in keyof T]?: NonNullable<T[K]> };

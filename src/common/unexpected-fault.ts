@@ -1,0 +1,14 @@
+import { Logger } from '@nestjs/common';
+import { ServiceError } from './errors.js';
+
+const logger = new Logger('Http');
+
+/** Logs a fault that nobody foresaw, and makes the error that a caller may see of it. */
+export function unexpectedFault(thrown: unknown, requestId: string): ServiceError {
+  logger.error({
+    message: 'unexpected fault',
+    request_id: requestId,
+    stack: thrown instanceof Error ? thrown.stack : String(thrown),
+  });
+  return new ServiceError('INTERNAL_ERROR', 'Something failed that should not; the log has the details.');
+}

@@ -1,0 +1,193 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Call, Question, Role } from '../../calls/call.js';
+import type { CallContent } from '../../calls/call-record.js';
+import { ServiceError } from '../../common/errors.js';
+import { textHash } from '../../common/text-hash.js';
+import type { RelayBody, RelayRequest } from '../../engine/engine-request.js';
+import { neutraliseMarks } from '../../text/chat-marks.js';
+import type { Block } from '../../text/text-filter.js';
+import { mapTexts, TextFilters } from '../../text/text-filters.js';
+import type { Task } from '../define-task.js';
+import { begun } from '../out/events.js';
+import { eventsOf } from '../out/openai-events.js';
+import { relayStream } from '../out/relay-stream.js';
+import { filterReply, StreamedTexts } from '../out/relay-texts.js';
+
+/** How often a request is passed on, at most, where a guardrail stops the reply. */
+const ATTEMPTS = 2;
+
+/** Qwen's words /think and /no_think stay as they are: callers of OpenAI's API may mean them. */
+export const MARKS_ONLY = { thinking: false };
+
+/** A reply in OpenAI's own shape. */
+export interface RelayedReply {
+  /** The reply's JSON; empty where it was streamed. */
+  readonly json: string;
+  /** The words of a streamed reply, without its thinking. */
+  readonly said?: string;
+}
+
+/** What is known of a request that is passed on besides the request. */
+export interface RelayDetails {
+  /** The body as the caller sent it. */
+  readonly sent: object;
+  /** A last change of each event of a stream. */
+  readonly rewrite?: ((data: string) => string) | undefined;
+}
+
+/** The body of a request as far as a question looks into it. */
+interface TextBody extends RelayBody {
+  readonly messages?: readonly { readonly role: Role; readonly content?: unknown }[];
+  readonly prompt?: string | readonly string[];
+  readonly input?: string | readonly string[];
+}
+
+/**
+ * A request of OpenAI's own API that is passed on, and whose reply comes back nearly as it is. Chat marks in messages
+ * are made harmless, and put back in the reply where there were any; a raw prompt keeps its marks.
+ *
+ * Errors besides the engine's: GUARD_BLOCKED. Once a stream has begun, an error is its last event.
+ */
+export function relay(task: Task, request: RelayRequest, details: RelayDetails): Question<RelayedReply> {
+  return {
+    ...relayed(task, request, details.sent, (changed) => relay(task, changed, details)),
+    ask: (call) => ask(call, request, details),
+  };
+}
+
+/** The parts of a question that all requests have which are passed on. */
+export function relayed(
+  task: Task,
+  request: RelayRequest,
+  sent: object,
+  again: (request: RelayRequest) => Question<RelayedReply>,
+): Omit<Question<RelayedReply>, 'ask'> {
+  const body: TextBody = request.body;
+  const system = (body.messages ?? []).filter(({ role }) => role === 'system');
+  return {
+    task,
+    model: request.model,
+    plan: {
+      ...(system.length > 0 && {
+        systemPromptHash: textHash(system.map(({ content }) => asText(content)).join('\n')),
+      }),
+    },
+    asked: lastQuestionIn(body),
+    input: () => differing(sent, body),
+    rewrite: (change) => again({ ...request, body: rewritten(body, change) }),
+    deliver: (call, { json }) => {
+      for (const event of eventsOf(json, request.wantsUsage === true))
+        begun(call).write(`data: ${event}\n\n`);
+    },
+    keep: keepReply,
+  };
+}
+
+/** A request whose messages hold no chat marks, and whether they held any. */
+export function neutralised(request: RelayRequest): { request: RelayRequest; hadMarks: boolean } {
+  const { messages } = request.body as TextBody;
+  if (!messages) return { request, hadMarks: false };
+  let marked = 0;
+  const harmless = mapTexts(messages, '', (text) => {
+    const safe = neutraliseMarks(text, MARKS_ONLY);
+    if (safe !== text) marked++;
+    return safe;
+  });
+  if (marked === 0) return { request, hadMarks: false };
+  const body = { ...request.body, messages: harmless };
+  return { request: { ...request, body }, hadMarks: true };
+}
+
+async function ask(call: Call, asked: RelayRequest, { rewrite }: RelayDetails): Promise<RelayedReply> {
+  const { record } = call;
+  const { request: first, hadMarks } = neutralised(asked);
+  const filters = new TextFilters(hadMarks ? MARKS_ONLY : undefined, call.openFilters);
+  const wantsUsage = asked.wantsUsage === true;
+  let request = first;
+  for (let attempt = 1; ; attempt++) {
+    const outcome =
+      request.delivery === 'stream'
+        ? await stream(call, request, filters, { rewrite, wantsUsage })
+        : await whole(call, request, filters);
+    if ('json' in outcome) return outcome;
+    record.wastedTokens += record.tries.at(-1)?.usage.total_tokens ?? 0;
+    const next = attempt < ATTEMPTS ? withWarning(first, outcome.reason) : undefined;
+    if (!next) throw new ServiceError('GUARD_BLOCKED', outcome.reason);
+    request = next;
+  }
+}
+
+async function whole(call: Call, request: RelayRequest, filters: TextFilters): Promise<RelayedReply | Block> {
+  const { json } = await call.ask(request);
+  if (filters.isIdle) return { json };
+  const { value, block } = filterReply(json, filters);
+  if (!block) return { json: value };
+  call.record.judgements.push('blocked');
+  return block;
+}
+
+async function stream(
+  call: Call,
+  request: RelayRequest,
+  filters: TextFilters,
+  how: { readonly rewrite: RelayDetails['rewrite']; readonly wantsUsage: boolean },
+): Promise<RelayedReply | Block> {
+  const reply = await call.open(request);
+  const texts = filters.isIdle ? undefined : new StreamedTexts(filters);
+  const block = await relayStream(call, reply, { texts, rewrite: how.rewrite, wantsUsage: how.wantsUsage });
+  return block ?? { json: '', said: texts ? texts.said : reply.said };
+}
+
+/** The request once more, with the reason for it; undefined where there is no conversation to say it in. */
+function withWarning(request: RelayRequest, reason: string): RelayRequest | undefined {
+  const { messages } = request.body as TextBody;
+  if (!messages) return undefined;
+  const content = `Your reply was stopped: ${reason}\nAnswer the message above again.`;
+  const body = { ...request.body, messages: [...messages, { role: 'user', content }] };
+  return { ...request, body };
+}
+
+function keepReply(content: CallContent, { json, said }: RelayedReply): void {
+  if (said === undefined) {
+    content.reply = json;
+    return;
+  }
+  content.answer = said;
+  content.reply = JSON.stringify({ content: said });
+}
+
+function rewritten(body: TextBody, change: (text: string, role: Role) => string): RelayBody {
+  const each = (texts: string | readonly string[]): string | string[] =>
+    typeof texts === 'string' ? change(texts, 'user') : texts.map((text) => change(text, 'user'));
+  return {
+    ...body,
+    ...(body.messages && {
+      messages: body.messages.map((message) =>
+        typeof message.content === 'string'
+          ? { ...message, content: change(message.content, message.role) }
+          : message,
+      ),
+    }),
+    ...(body.prompt !== undefined && { prompt: each(body.prompt) }),
+    ...(body.input !== undefined && { input: each(body.input) }),
+  };
+}
+
+/** The fields that the caller sent and that are not in the engine's request as they were; null means absent. */
+function differing(sent: object, passed: object): object {
+  const known = passed as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.entries(sent).filter(([name, value]) => value !== null && !isDeepStrictEqual(value, known[name])),
+  );
+}
+
+/** What a request asks, as text: its last message of the user, or its prompt. */
+function lastQuestionIn({ messages = [], prompt }: TextBody): string | undefined {
+  if (typeof prompt === 'string') return prompt;
+  const content = messages.findLast(({ role }) => role === 'user')?.content;
+  return typeof content === 'string' ? content : undefined;
+}
+
+function asText(content: unknown): string {
+  return typeof content === 'string' ? content : '';
+}

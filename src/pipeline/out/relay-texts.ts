@@ -1,0 +1,173 @@
+import type { Block, TextFilter, TextPlace } from '../../text/text-filter.js';
+import type { Filtered, TextFilters } from '../../text/text-filters.js';
+
+/** The texts of a message or delta. SGLang says reasoning_content, vLLM reasoning. */
+interface Message {
+  content?: unknown;
+  reasoning_content?: unknown;
+  reasoning?: unknown;
+  tool_calls?: ToolCall[] | null;
+}
+
+interface ToolCall {
+  index?: number;
+  function?: { arguments?: unknown };
+}
+
+interface Choice {
+  index?: number;
+  /** Of a whole chat reply, of an event of one, and of the older completions. */
+  message?: Message;
+  delta?: Message;
+  text?: unknown;
+  logprobs?: unknown;
+  finish_reason?: string | null;
+}
+
+interface Reply {
+  choices?: Choice[];
+}
+
+/** Where a model thinks aloud. */
+const REASONING = ['reasoning_content', 'reasoning'] as const;
+
+/** A whole reply in OpenAI's shape with its texts filtered. */
+export function filterReply(json: string, filters: TextFilters): Filtered<string> {
+  const reply = JSON.parse(json) as Reply;
+  let block: Block | undefined;
+  const filtered = (text: unknown, kind: TextPlace['kind']): unknown => {
+    if (typeof text !== 'string') return text;
+    const result = filters.text(text, { path: '', kind, isSpoken: false });
+    block ??= result.block;
+    return result.value;
+  };
+  for (const choice of reply.choices ?? []) {
+    const { message } = choice;
+    if (choice.text !== undefined) choice.text = filtered(choice.text, 'answer');
+    if (message) {
+      if (message.content !== undefined) message.content = filtered(message.content, 'answer');
+      for (const field of REASONING) {
+        if (message[field] !== undefined) message[field] = filtered(message[field], 'reasoning');
+      }
+      for (const { function: called } of message.tool_calls ?? []) {
+        if (called) called.arguments = filtered(called.arguments, 'arguments');
+      }
+    }
+    withholdLogprobs(choice, filters);
+  }
+  return { value: JSON.stringify(reply), block };
+}
+
+/** Token by token, logprobs spell the text that a filter changes. */
+function withholdLogprobs(choice: Choice, filters: TextFilters): void {
+  if (filters.isGuarded && choice.logprobs !== undefined) choice.logprobs = null;
+}
+
+/** The texts of a streamed reply in OpenAI's shape: each passes a filter of its own, event by event. */
+export class StreamedTexts {
+  readonly #choices = new Map<number, ChoiceTexts>();
+  #said = '';
+
+  constructor(private readonly filters: TextFilters) {}
+
+  /** What has gone out so far, without the thinking. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** Whether the caller may be sent an event: with guardrails only once something has passed them. */
+  get mayBegin(): boolean {
+    return !this.filters.isGuarded || this.#said !== '' || this.#isOver;
+  }
+
+  /** Why the reply must end here. */
+  get block(): Block | undefined {
+    return [...this.#choices.values()].find(({ block }) => block !== undefined)?.block;
+  }
+
+  /** Filters one event. After a block every choice of it ends with the reason `content_filter`. */
+  event(data: string): string {
+    const event = JSON.parse(data) as Reply;
+    for (const choice of event.choices ?? []) {
+      const index = choice.index ?? 0;
+      const texts = this.#choices.get(index) ?? new ChoiceTexts(this.filters);
+      this.#choices.set(index, texts);
+      this.#said += texts.filter(choice);
+      withholdLogprobs(choice, this.filters);
+    }
+    if (this.block) for (const choice of event.choices ?? []) choice.finish_reason = 'content_filter';
+    return JSON.stringify(event);
+  }
+
+  get #isOver(): boolean {
+    return [...this.#choices.values()].every(({ isOver }) => isOver);
+  }
+}
+
+/** The texts of one choice, each of which comes in pieces. */
+class ChoiceTexts {
+  isOver = false;
+  block: Block | undefined;
+  readonly #texts = new Map<string, TextFilter>();
+
+  constructor(private readonly filters: TextFilters) {}
+
+  /** @returns the words that go out with this choice, without the thinking */
+  filter(choice: Choice): string {
+    this.isOver ||= typeof choice.finish_reason === 'string';
+    // An event of the older completions has its text in the choice itself.
+    if (typeof choice.text === 'string') {
+      const said = this.#pass('text', choice.text, { kind: 'answer', isSpoken: true });
+      choice.text = said + this.#rest('text');
+      return choice.text as string;
+    }
+    const delta = (choice.delta ??= {});
+    let said = '';
+    for (const field of ['content', ...REASONING] as const) {
+      const isAnswer = field === 'content';
+      const place = { kind: isAnswer ? 'answer' : 'reasoning', isSpoken: true } as const;
+      const piece = delta[field];
+      const passed = typeof piece === 'string' ? this.#pass(field, piece, place) : '';
+      const rest = this.#rest(field);
+      if (typeof piece === 'string' || rest !== '') delta[field] = passed + rest;
+      if (isAnswer) said += passed + rest;
+    }
+    return said + this.#calls(delta);
+  }
+
+  #calls(delta: Message): string {
+    let said = '';
+    for (const { index = 0, function: called } of delta.tool_calls ?? []) {
+      if (typeof called?.arguments !== 'string') continue;
+      const place = { kind: 'arguments', isSpoken: false } as const;
+      called.arguments = this.#pass(`call ${index}`, called.arguments, place);
+      said += called.arguments as string;
+    }
+    if (!this.isOver) return said;
+    for (const name of this.#texts.keys()) {
+      const index = /^call (\d+)$/.exec(name)?.[1];
+      const rest = index === undefined ? '' : this.#rest(name);
+      if (rest === '') continue;
+      (delta.tool_calls ??= []).push({ index: Number(index), function: { arguments: rest } });
+      said += rest;
+    }
+    return said;
+  }
+
+  #pass(name: string, piece: string, place: Omit<TextPlace, 'path'>): string {
+    if (this.block) return '';
+    const filter = this.#texts.get(name) ?? this.filters.open({ path: '', ...place });
+    this.#texts.set(name, filter);
+    const passed = filter.write(piece);
+    this.block = filter.block;
+    return passed;
+  }
+
+  /** What a filter held back, once the choice is over. */
+  #rest(name: string): string {
+    const filter = this.isOver && !this.block ? this.#texts.get(name) : undefined;
+    const rest = filter?.end() ?? '';
+    this.block ??= filter?.block;
+    return rest;
+  }
+}
