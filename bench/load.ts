@@ -7,9 +7,11 @@ import type { Target } from './targets.ts';
 
 /** What one round of load measured. */
 export interface Round {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly cpuMicroseconds: number;
   readonly cpuMicrosecondsPerCall: number;
   readonly rssMiB: number;
   /** Replies other than 2xx, and broken connections. */
@@ -57,9 +59,11 @@ end
     number,
   ];
   return {
+    requests,
     requestsPerSecond: requests / (microseconds / 1e6),
     p50Ms,
     p99Ms,
+    cpuMicroseconds: cpu,
     cpuMicrosecondsPerCall: cpu / requests,
     rssMiB: target.process?.rssMiB ?? 0,
     errors,

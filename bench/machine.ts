@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -11,11 +11,27 @@ export const OTHER_CORE = 1;
 export const NODE = process.execPath;
 
 /** The service as `npm start` starts it, with the same flags. */
-export const SERVICE: readonly string[] = serviceCommand();
+export const SERVICE: readonly string[] = [NODE, ...startWords('.')];
 
-function serviceCommand(): string[] {
-  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } };
-  return [NODE, ...scripts.start.split(' ').slice(1)];
+/**
+ * The service of another checkout as its own `npm start` starts it: its Node, where it has one, its flags, its build. It
+ * runs in this folder all the same, so that a `.env` in either folder makes no difference between the two.
+ */
+export function serviceOf(checkout: string): readonly string[] {
+  const words = startWords(checkout);
+  const node = join(checkout, 'node_modules/node/bin/node');
+  return [
+    existsSync(node) ? node : NODE,
+    ...words.slice(0, -1),
+    ...words.slice(-1).map((entry) => join(checkout, entry)),
+  ];
+}
+
+/** The words after `node` in the start script of a checkout: flags, then the file to run. */
+function startWords(checkout: string): string[] {
+  const file = readFileSync(join(checkout, 'package.json'), 'utf8');
+  const { scripts } = JSON.parse(file) as { scripts: { start: string } };
+  return scripts.start.split(' ').slice(1);
 }
 
 const READY_WITHIN_MS = 20_000;

@@ -8,8 +8,8 @@ import { printTable } from './table.ts';
 import type { Target } from './targets.ts';
 
 /** Tokens of a stream, and the milliseconds between two of them: the speed of an engine with much to do. */
-const TOKENS = 200;
-const EVERY_MS = 5;
+export const TOKENS = 200;
+export const EVERY_MS = 5;
 
 /** The same where only the first matters. */
 const FEW_TOKENS = 8;
@@ -22,12 +22,14 @@ interface Streaming extends Target {
 }
 
 /** Events of the service's own routes, and those of OpenAI's, where the content of a report begins with a brace. */
-const FIELDS = { first: 'event: field.delta', last: 'event: result' };
-const CHUNKS = { first: '"content":"{', last: 'data: [DONE]' };
+export const FIELDS = { first: 'event: field.delta', last: 'event: result' };
+export const CHUNKS = { first: '"content":"{', last: 'data: [DONE]' };
 
-/** What one round measured. */
-interface Round {
+/** What one round of streams measured. */
+export interface StreamRound {
+  readonly events: number;
   readonly eventsPerSecond: number;
+  readonly cpuMicroseconds: number;
   readonly cpuMicrosecondsPerEvent: number;
   /** 1 where every event of the engine came by itself. */
   readonly piecesPerEvent: number;
@@ -71,7 +73,7 @@ function engineItself(url: string, { body }: Question): Target {
   return { name: 'engine without anything', url: `${url}/v1/chat/completions`, body, process: undefined };
 }
 
-async function startDrip(tokens: number, everyMs: number): Promise<{ engine: Pinned; url: string }> {
+export async function startDrip(tokens: number, everyMs: number): Promise<{ engine: Pinned; url: string }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const options = ['--port', String(port), '--tokens', String(tokens), '--every-ms', String(everyMs)];
@@ -79,7 +81,7 @@ async function startDrip(tokens: number, everyMs: number): Promise<{ engine: Pin
   return { engine, url };
 }
 
-function read(target: Streaming, tokens: number, connections: number, seconds: number): Round {
+export function read(target: Streaming, tokens: number, connections: number, seconds: number): StreamRound {
   const { process, url, body, first, last } = target;
   const options = { url, body: JSON.stringify(body), first, last, connections, seconds };
   const cpuBefore = process?.cpuMicroseconds ?? 0;
@@ -93,7 +95,9 @@ function read(target: Streaming, tokens: number, connections: number, seconds: n
   const { streams, pieces, firstMs, errors } = JSON.parse(output.toString()) as Reading;
   const events = streams * tokens;
   return {
+    events,
     eventsPerSecond: events / took,
+    cpuMicroseconds: cpu,
     cpuMicrosecondsPerEvent: cpu / events,
     piecesPerEvent: pieces / events,
     firstMs: median(firstMs),
@@ -102,7 +106,7 @@ function read(target: Streaming, tokens: number, connections: number, seconds: n
   };
 }
 
-function printCost(title: string, results: Map<string, Round[]>): void {
+function printCost(title: string, results: Map<string, StreamRound[]>): void {
   const costs = [...results.values()].map((rounds) =>
     median(rounds.map((round) => round.cpuMicrosecondsPerEvent)),
   );
@@ -110,7 +114,7 @@ function printCost(title: string, results: Map<string, Round[]>): void {
     title,
     ['events/s', 'CPU µs/event', 'ratio', 'pieces/event', 'RSS MiB', 'errors'],
     [...results].map(([name, rounds], index) => {
-      const of = (pick: (round: Round) => number) => median(rounds.map(pick));
+      const of = (pick: (round: StreamRound) => number) => median(rounds.map(pick));
       const cost = costs[index] ?? NaN;
       return [
         name,
@@ -125,7 +129,7 @@ function printCost(title: string, results: Map<string, Round[]>): void {
   );
 }
 
-function printFirst(title: string, results: Map<string, Round[]>): void {
+function printFirst(title: string, results: Map<string, StreamRound[]>): void {
   const p50s = [...results.values()].map((rounds) => median(rounds.map((round) => round.firstMs)));
   const [direct = NaN, proxy = NaN] = p50s;
   printTable(
@@ -138,6 +142,6 @@ function printFirst(title: string, results: Map<string, Round[]>): void {
   );
 }
 
-function errorsOf(rounds: readonly Round[]): number {
+function errorsOf(rounds: readonly StreamRound[]): number {
   return rounds.reduce((sum, round) => sum + round.errors, 0);
 }

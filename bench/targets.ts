@@ -14,6 +14,7 @@ export interface Target {
 /** What starts targets, in front of an engine each, and stops them all. */
 export class Targets {
   readonly #profiles: string | undefined;
+  readonly #service: readonly string[];
   readonly #running: Pinned[] = [];
   #database: BenchDatabase | undefined;
   /** Services so far, so that each has a profile of its own. */
@@ -21,9 +22,11 @@ export class Targets {
 
   /**
    * @param profiles folder into which services write where their CPU time went, as `NUMBER-NAME.cpuprofile`; undefined: none
+   * @param service command of the services
    */
-  constructor(profiles: string | undefined) {
+  constructor(profiles: string | undefined, service = SERVICE) {
     this.#profiles = profiles;
+    this.#service = service;
   }
 
   /** The least that a proxy in Node can do. */
@@ -63,8 +66,8 @@ export class Targets {
   }
 
   #command(name: string): string[] {
-    const [node = NODE, ...rest] = SERVICE;
-    if (this.#profiles === undefined) return [...SERVICE];
+    const [node = NODE, ...rest] = this.#service;
+    if (this.#profiles === undefined) return [node, ...rest];
     const file = `${++this.#started}-${name.replaceAll(/[^\w.]+/g, '-')}.cpuprofile`;
     return [node, '--cpu-prof', `--cpu-prof-dir=${this.#profiles}`, `--cpu-prof-name=${file}`, ...rest];
   }
