@@ -8,6 +8,8 @@ import { hasShape, ROUTES, STRUCTURED_ROUTES } from './shapes.js';
 const CALLS = 10;
 
 export function describeAnswers(engines: EngineSlot): void {
+  const { itWithAll } = engines;
+
   describe('with a model that answers', () => {
     it.each(ROUTES)('answers %s in the contract’s shape', async (route) => {
       const service = await ContractService.start(await engines.get());
@@ -18,7 +20,7 @@ export function describeAnswers(engines: EngineSlot): void {
       expect(hasShape(route, body)).toBe(true);
     });
 
-    it.each(STRUCTURED_ROUTES)('needs one ask for each of many calls to %s', async (route) => {
+    itWithAll.each(STRUCTURED_ROUTES)('needs one ask for each of many calls to %s', async (route) => {
       const service = await ContractService.start(await engines.get());
 
       const replies = await Promise.all(Array.from({ length: CALLS }, () => service.ask(route)));

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Problem } from '../../src/common/errors.js';
 import { expectProblem } from '../support/problem.js';
 import { expectSound } from '../support/sse.js';
+import { HOSTILE } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
 import { ContractService } from './service.js';
 import { hasShape, ROUTES, STRUCTURED_ROUTES } from './shapes.js';
@@ -20,8 +21,10 @@ const NEVER_ENDED = expect.stringMatching(
 const FLAWED = ['STRUCTURED_OUTPUT_INVALID', 'ENGINE_REPLY_EMPTY', 'ENGINE_REPLY_RUNAWAY'];
 
 export function describeNeverEndingModel(engines: EngineSlot, variant: 'whitespace' | 'endless'): void {
+  const { itWithAll } = engines;
+
   describe(`with a model that writes on without end (${variant})`, () => {
-    it('says after all asks why no reply was whole, to callers who wait and at the end of streams', async () => {
+    itWithAll('says after all asks why no reply was whole, to callers who wait and in streams', async () => {
       const service = await ContractService.start(await engines.get({ variant }));
 
       const [replies, streams] = await Promise.all([
@@ -45,7 +48,7 @@ export function describeNeverEndingModel(engines: EngineSlot, variant: 'whitespa
 export function describeHostileModel(engines: EngineSlot): void {
   describe('with a model that writes noise', () => {
     it.each(STRUCTURED_ROUTES)('answers %s validly, or says that no reply was valid', async (route) => {
-      const service = await ContractService.start(await engines.get({ variant: 'hostile' }));
+      const service = await ContractService.start(await engines.get(HOSTILE));
 
       const replies = await Promise.all(times(() => service.ask<Problem>(route, NOISE)));
 
@@ -59,7 +62,7 @@ export function describeHostileModel(engines: EngineSlot): void {
     it.each(ROUTES)(
       'streams %s, takes back nothing that was spoken, and ends every stream',
       async (route) => {
-        const service = await ContractService.start(await engines.get({ variant: 'hostile' }));
+        const service = await ContractService.start(await engines.get(HOSTILE));
 
         const streams = await Promise.all(times(() => service.stream(route, NOISE)));
 

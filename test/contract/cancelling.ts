@@ -1,15 +1,17 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import type { Problem } from '../../src/common/errors.js';
 import { expectProblem } from '../support/problem.js';
+import { ENDLESS } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
-import { LONG_QUESTIONS } from './questions.js';
+import { itForEach, LONG_QUESTIONS } from './questions.js';
 import { ContractService } from './service.js';
 import { isIdle, isUnderWay } from './work.js';
 
 export function describeCancelling(engines: EngineSlot): void {
   describe('with a call that is cancelled', () => {
-    it.each(LONG_QUESTIONS)('tells the caller of $name, and ends the engine’s work', async (question) => {
-      const engine = await engines.get({ variant: 'endless' });
+    const title = 'tells the caller of $name, and ends the engine’s work';
+    itForEach(LONG_QUESTIONS, engines, title, async (question) => {
+      const engine = await engines.get(ENDLESS);
       const service = await ContractService.start(engine);
       const call = service.begin(question);
       await isUnderWay(engine, call, question);

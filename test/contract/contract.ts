@@ -1,11 +1,11 @@
-import { afterAll, describe } from '@jest/globals';
+import { describe } from '@jest/globals';
 import { describeAnswers } from './answers.js';
 import { describeHostileModel, describeNeverEndingModel } from './broken-models.js';
 import { describeCancelling } from './cancelling.js';
 import { describeChatMarks } from './chat-marks.js';
 import { describeClients } from './clients.js';
-import type { EngineDriver, EngineOptions } from './drivers/driver.js';
-import { EngineSlot } from './engine-slot.js';
+import { ENDLESS, FULL, HOSTILE } from './drivers/driver.js';
+import type { EngineSlot } from './engine-slot.js';
 import { describeLeaving } from './leaving.js';
 import { describeOpenAi, describeValidatedNoise } from './openai.js';
 import {
@@ -16,25 +16,21 @@ import {
   describeFrozenEngine,
   describeStoppingEngine,
 } from './outages.js';
-import { describeOverload, HELD } from './overload.js';
-import { LONG_QUESTIONS, LONG_STREAMS } from './questions.js';
+import { describeOverload } from './overload.js';
 import { describeRefusals } from './refusals.js';
 import { describeStreams } from './streams.js';
 
-const ENDLESS: EngineOptions = { variant: 'endless' };
-const FULL: EngineOptions = { ...ENDLESS, maxCalls: HELD };
-const HOSTILE: EngineOptions = { variant: 'hostile' };
-
-/**
- * What the service promises on every engine, the stub included: nothing here knows which one it is, and what is
- * looked at are the replies of our own routes and the engine's own count of what it works on.
+/*
+ * What the service promises on every engine, the stub included: nothing here knows which one it is, and what is looked
+ * at are the replies of our own routes and the engine's own count of what it works on.
+ *
+ * It is in parts, in the order in which an engine is started least often: where one dies, the next one that is needed
+ * takes its place. Other tests that need the same engine fit between them.
  */
-export function describeContract(driver: EngineDriver): void {
-  const engines = new EngineSlot(driver);
-  afterAll(() => engines.close());
 
-  // In an order in which the engine is seldom started anew: where one dies, the next one that is needed takes its place.
-  describe(`the service on ${driver.name}`, () => {
+/** Needs the happy model, and leaves the endless one. */
+export function describeShortCalls(engines: EngineSlot): void {
+  describe(`the service on ${engines.driver.name}`, () => {
     describeAnswers(engines);
     describeStreams(engines);
     describeOpenAi(engines);
@@ -43,37 +39,28 @@ export function describeContract(driver: EngineDriver): void {
     describeRefusals(engines);
     describeFrozenEngine(engines);
     describeDeadEngine(engines, ENDLESS);
+  });
+}
 
+/** Needs the endless model, and leaves the hostile one. */
+export function describeLongCalls(engines: EngineSlot): void {
+  describe(`the service on ${engines.driver.name}`, () => {
     describeLeaving(engines);
     describeCancelling(engines);
     describeNeverEndingModel(engines, 'endless');
     describeDeadlines(engines);
     describeFreezingEngine(engines);
-    describeStoppingEngine(engines, ENDLESS);
-
-    describeDyingEngine(engines, {
-      of: 'the process that generates',
-      options: ENDLESS,
-      questions: LONG_QUESTIONS,
-      end: (engine) => engine.kill(),
-      next: FULL,
-    });
-
+    describeDyingEngine(engines, FULL);
     describeOverload(engines);
-    describeDyingEngine(engines, {
-      of: 'the process that serves',
-      options: FULL,
-      // The engine lets all others wait.
-      questions: LONG_STREAMS.slice(0, 1),
-      end: (engine) => {
-        engine.killServer();
-      },
-      next: HOSTILE,
-    });
+    describeStoppingEngine(engines, FULL, HOSTILE);
+  });
+}
 
+/** Needs the hostile model. */
+export function describeBrokenReplies(engines: EngineSlot): void {
+  describe(`the service on ${engines.driver.name}`, () => {
     describeHostileModel(engines);
     describeValidatedNoise(engines);
-
     describeNeverEndingModel(engines, 'whitespace');
   });
 }

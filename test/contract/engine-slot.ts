@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { it } from '@jest/globals';
 import { freePort } from '../../scripts/free-port.ts';
 import type { EngineDriver, EngineOptions, RunningEngine } from './drivers/driver.ts';
 
@@ -11,7 +12,15 @@ export class EngineSlot {
   #options: EngineOptions | undefined;
   #port: number | undefined;
 
-  constructor(readonly driver: EngineDriver) {}
+  /** `it` for what the stub shows as well as a real engine: skipped there, unless all of the contract is to run. */
+  readonly itWithAll: typeof it.skip;
+
+  constructor(
+    readonly driver: EngineDriver,
+    { all }: { readonly all: boolean },
+  ) {
+    this.itWithAll = all ? it : it.skip;
+  }
 
   /** An engine with these options that nobody has ended. */
   async get(options: EngineOptions = {}): Promise<RunningEngine> {

@@ -1,13 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
+import { ENDLESS } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
-import { LONG_QUESTIONS } from './questions.js';
+import { itForEach, LONG_QUESTIONS } from './questions.js';
 import { ContractService } from './service.js';
 import { isIdle, isUnderWay, takesCalls } from './work.js';
 
 export function describeLeaving(engines: EngineSlot): void {
   describe('with a caller that leaves', () => {
-    it.each(LONG_QUESTIONS)('ends the engine’s work for $name', async (question) => {
-      const engine = await engines.get({ variant: 'endless' });
+    itForEach(LONG_QUESTIONS, engines, 'ends the engine’s work for $name', async (question) => {
+      const engine = await engines.get(ENDLESS);
       const service = await ContractService.start(engine);
       const call = service.begin(question);
       await isUnderWay(engine, call, question);
@@ -19,7 +20,7 @@ export function describeLeaving(engines: EngineSlot): void {
     });
 
     it('leaves an engine nothing to do that has not said a word yet', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+      const engine = await engines.get(ENDLESS);
       const service = await ContractService.start(engine);
       await engine.freeze();
       const calls = LONG_QUESTIONS.map((question) => service.begin(question));

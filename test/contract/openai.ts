@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectOpenAiError, openChunks, type ChunkStream } from '../support/openai-wire.js';
 import type { Reply } from '../support/service.js';
-import { CONTEXT_TOKENS } from './drivers/driver.js';
+import { CONTEXT_TOKENS, HOSTILE } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
 import { CHAT, COMPLETIONS, CONVERSATION, PROFILE_FORMAT, VALIDATED } from './questions.js';
 import { ContractService } from './service.js';
@@ -129,7 +129,7 @@ export function describeOpenAi(engines: EngineSlot): void {
       });
     });
 
-    it('says that it has nothing that makes vectors', async () => {
+    engines.itWithAll('says that it has nothing that makes vectors', async () => {
       const { service } = await start(engines);
 
       expectOpenAiError(await service.post('/v1/embeddings', { input: 'A text' }), 'NOT_CONFIGURED');
@@ -170,7 +170,7 @@ export function describeOpenAi(engines: EngineSlot): void {
 export function describeValidatedNoise(engines: EngineSlot): void {
   describe('with OpenAI’s own requests to a model that writes noise', () => {
     it('answers with X-Validate in the caller’s schema, or says that no reply was valid', async () => {
-      const service = await ContractService.start(await engines.get({ variant: 'hostile' }));
+      const service = await ContractService.start(await engines.get(HOSTILE));
       const body = { ...CONVERSATION, ...PROFILE_FORMAT, max_tokens: 160 };
 
       const calls = [false, true].flatMap((stream) =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ErrorCode, Problem } from '../../src/common/errors.js';
 import type { Settings } from '../../src/config/settings.js';
 import { expectProblem } from '../support/problem.js';
-import type { EngineOptions, RunningEngine } from './drivers/driver.js';
+import { ENDLESS, type EngineOptions, type RunningEngine } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
 import type { LongCall } from './long-call.js';
 import { CHAT, LONG_QUESTIONS, type LongQuestion } from './questions.js';
@@ -34,8 +34,10 @@ const FEW = LONG_QUESTIONS.filter(({ name }) =>
 );
 
 export function describeFrozenEngine(engines: EngineSlot): void {
+  const { itWithAll } = engines;
+
   describe('with an engine that freezes', () => {
-    it('says 504 of a report, which is asked as a stream, when no first token comes', async () => {
+    itWithAll('says 504 of a report, which is asked as a stream, when no first token comes', async () => {
       const engine = await engines.get();
       const service = await ContractService.start(engine, { firstTokenTimeout: 1 });
 
@@ -44,7 +46,7 @@ export function describeFrozenEngine(engines: EngineSlot): void {
       expectProblem(reply, 'ENGINE_STALLED');
     });
 
-    it('says 504 of a step, which is asked as a whole, when its time is up', async () => {
+    itWithAll('says 504 of a step, which is asked as a whole, when its time is up', async () => {
       const engine = await engines.get();
       const service = await ContractService.start(engine, { requestTimeout: 1 });
 
@@ -84,9 +86,11 @@ export function describeFrozenEngine(engines: EngineSlot): void {
 }
 
 export function describeFreezingEngine(engines: EngineSlot): void {
+  const { itWithAll } = engines;
+
   describe('with an engine that freezes while it writes', () => {
-    it('ends every stream with an error, and serves again once the engine goes on', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+    itWithAll('ends every stream with an error, and serves again once the engine goes on', async () => {
+      const engine = await engines.get(ENDLESS);
       const { slowestToken } = engines.driver;
       const { service, calls } = await startCalls(engine, STREAMS, {
         stallTimeout: slowestToken,
@@ -106,7 +110,7 @@ export function describeFreezingEngine(engines: EngineSlot): void {
 export function describeDeadlines(engines: EngineSlot): void {
   describe('with a model that writes on when a call’s time is up', () => {
     it('ends every call, and the engine’s work for it', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+      const engine = await engines.get(ENDLESS);
       const service = await ContractService.start(engine, { requestTimeout: 3 });
 
       const codes = await Promise.all(LONG_QUESTIONS.map((question) => codeOf(service.begin(question))));
@@ -143,39 +147,46 @@ export function describeDeadEngine(engines: EngineSlot, next: EngineOptions): vo
   });
 }
 
-/** How an engine comes to its end, and what takes its place. */
-interface Death {
-  /** What of it dies. */
-  readonly of: string;
-  readonly options: EngineOptions;
-  readonly questions?: readonly LongQuestion[];
-  readonly end: (engine: RunningEngine) => unknown;
-  readonly next: EngineOptions;
-}
+/** @param next the engine that is started in the dead one’s place */
+export function describeDyingEngine(engines: EngineSlot, next: EngineOptions): void {
+  describe('with an engine that dies while it writes', () => {
+    // A process that callers are connected to dies in the same way on every engine.
+    engines.itWithAll('says to every caller that its server failed, and serves once it is back', async () => {
+      await ends((engine) => {
+        engine.killServer();
+      }, ENDLESS);
+    });
 
-export function describeDyingEngine(engines: EngineSlot, { of, options, questions, end, next }: Death): void {
-  describe(`with an engine of which ${of} dies while it writes`, () => {
-    it('says to every caller that the engine failed, and serves once it is back', async () => {
-      const engine = await engines.get(options);
+    it('says to every caller that its generator failed, and serves once it is back', async () => {
+      await ends((engine) => engine.kill(), next);
+    });
+
+    async function ends(kill: (engine: RunningEngine) => unknown, next: EngineOptions): Promise<void> {
+      const engine = await engines.get(ENDLESS);
       await isIdle(engine);
-      const { service, calls } = await startCalls(engine, questions);
+      const { service, calls } = await startCalls(engine, LONG_QUESTIONS);
 
-      await end(engine);
+      await kill(engine);
 
       for (const code of await Promise.all(calls.map(codeOf))) expect(DEATHS).toContain(code);
       await engines.get(next);
       await takesCalls(service);
-    });
+    }
   });
 }
 
 /** @param next the engine that is started in its place */
-export function describeStoppingEngine(engines: EngineSlot, next: EngineOptions): void {
+export function describeStoppingEngine(
+  engines: EngineSlot,
+  options: EngineOptions,
+  next: EngineOptions,
+): void {
   describe('with an engine that is told to stop while it writes', () => {
     it('answers every caller, or says what happened, and serves once it is back', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+      const engine = await engines.get(options);
+      await isIdle(engine);
       // Some engines leave calls hanging, others finish them: then this bound is what ends them.
-      const { service, calls } = await startCalls(engine, FEW, { requestTimeout: 20 });
+      const { service, calls } = await startCalls(engine, FEW, { requestTimeout: 15 });
 
       engine.terminate();
 
@@ -202,7 +213,7 @@ async function codeOf(call: LongCall): Promise<ErrorCode | undefined> {
 /** Long calls that the engine works on; the streams among them have begun. */
 async function startCalls(
   engine: RunningEngine,
-  questions: readonly LongQuestion[] = LONG_QUESTIONS,
+  questions: readonly LongQuestion[],
   settings: Partial<Settings> = {},
 ): Promise<{ service: ContractService; calls: readonly LongCall[] }> {
   const service = await ContractService.start(engine, settings);

@@ -1,19 +1,19 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
+import { FULL } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
-import { LONG_QUESTIONS } from './questions.js';
+import { itForEach, LONG_QUESTIONS } from './questions.js';
 import { ContractService } from './service.js';
 
-/** Calls that the engine holds, and calls that come at once. */
-export const HELD = 2;
-const COMING = 8;
+/** Calls that come at once: more than the engine holds. */
+const COMING = 16;
 
 /** Our routes and OpenAI’s, asked as a whole and as a stream; two choices would be two calls to the engine. */
 const SINGLE = LONG_QUESTIONS.filter(({ path, name }) => path !== '/api/report' && !name.includes('two'));
 
 export function describeOverload(engines: EngineSlot): void {
   describe('with more calls than the engine holds', () => {
-    it.each(SINGLE)('says 503 and when to ask $name again', async (question) => {
-      const service = await ContractService.start(await engines.get({ variant: 'endless', maxCalls: HELD }));
+    itForEach(SINGLE, engines, 'says 503 and when to ask $name again', async (question) => {
+      const service = await ContractService.start(await engines.get(FULL));
       const calls = Array.from({ length: COMING }, () => service.begin(question));
 
       // Those that the engine holds take long: whoever is answered first was refused, and refused again.

@@ -1,3 +1,5 @@
+import { it } from '@jest/globals';
+import type { EngineSlot } from './engine-slot.js';
 import type { Route } from './shapes.js';
 
 /** The path of OpenAI's chat. */
@@ -68,7 +70,7 @@ function long(
 }
 
 /** The service's own routes as streams. */
-export const LONG_STREAMS: readonly LongQuestion[] = Object.entries(QUESTIONS).map(([route, question]) =>
+const LONG_STREAMS: readonly LongQuestion[] = Object.entries(QUESTIONS).map(([route, question]) =>
   long(route, 'as a stream', { ...question, ...STREAM }),
 );
 
@@ -85,3 +87,26 @@ export const LONG_QUESTIONS: readonly LongQuestion[] = [
   long(COMPLETIONS, 'of two prompts', TWO_PROMPTS),
   long(COMPLETIONS, 'of two prompts as a stream', { ...TWO_PROMPTS, ...STREAM }),
 ];
+
+/** One of each kind: whole, streamed and several at once, ours and OpenAI’s. */
+const TYPICAL: readonly string[] = [
+  '/api/feedback as a whole',
+  '/api/interview/step as a stream',
+  `${CHAT} as two choices`,
+  `${CHAT} as a stream`,
+];
+
+/** Declares a test of each question; a real engine takes the typical ones, and the others with `--all`. */
+export function itForEach(
+  questions: readonly LongQuestion[],
+  { itWithAll }: EngineSlot,
+  title: string,
+  test: (question: LongQuestion) => Promise<void>,
+): void {
+  it.each(questions.filter(isTypical))(title, test);
+  itWithAll.each(questions.filter((question) => !isTypical(question)))(title, test);
+}
+
+function isTypical({ name }: LongQuestion): boolean {
+  return TYPICAL.includes(name);
+}

@@ -9,6 +9,8 @@ import { hasShape } from './shapes.js';
 const LONG_PROMPT = 'word '.repeat(2 * CONTEXT_TOKENS);
 
 export function describeRefusals(engines: EngineSlot): void {
+  const { itWithAll } = engines;
+
   describe('with calls that the engine cannot serve', () => {
     it('says 404 for a model that the engine does not serve', async () => {
       const service = await ContractService.start(await engines.get());
@@ -47,7 +49,7 @@ export function describeRefusals(engines: EngineSlot): void {
       },
     );
 
-    it('says why where a caller’s max_tokens is too small for any object', async () => {
+    itWithAll('says why where a caller’s max_tokens is too small for any object', async () => {
       const service = await ContractService.start(await engines.get());
 
       const { attempts } = expectProblem(
@@ -60,7 +62,7 @@ export function describeRefusals(engines: EngineSlot): void {
       );
     });
 
-    it('says that max_tokens cut a chat', async () => {
+    itWithAll('says that max_tokens cut a chat', async () => {
       const service = await ContractService.start(await engines.get());
 
       const { status, headers, body } = await service.ask('/api/chat/completions', {

@@ -25,7 +25,7 @@ export function describeStreams(engines: EngineSlot): void {
       expect(streams.some(({ events }) => events.length > 2)).toBe(true);
     });
 
-    it('brings only the fields that are asked for', async () => {
+    engines.itWithAll('brings only the fields that are asked for', async () => {
       const service = await ContractService.start(await engines.get());
 
       const stream = await service.stream('/api/interview/step', { stream_fields: ['/message'] });

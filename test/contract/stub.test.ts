@@ -1,4 +1,11 @@
-import { describeContract } from './contract.js';
+import { afterAll } from '@jest/globals';
+import { describeBrokenReplies, describeLongCalls, describeShortCalls } from './contract.js';
 import { stub } from './drivers/stub.ts';
+import { EngineSlot } from './engine-slot.js';
 
-describeContract(stub);
+const engines = new EngineSlot(stub, { all: true });
+afterAll(() => engines.close());
+
+describeShortCalls(engines);
+describeLongCalls(engines);
+describeBrokenReplies(engines);

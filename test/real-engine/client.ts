@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import type { RequestResult } from '../../src/client/api/generation.js';
 import {
   CONTEXT_TOKENS,
+  ENDLESS,
   ENGINE_KEY,
-  type EngineDriver,
+  HOSTILE,
   type RunningEngine,
 } from '../contract/drivers/driver.js';
-import { EngineSlot } from '../contract/engine-slot.js';
+import type { EngineSlot } from '../contract/engine-slot.js';
 import { until } from '../contract/until.js';
 import { beginsWorkOn, isIdle } from '../contract/work.js';
 import { type ClientProcess, type ClientRun, startClient } from '../support/client.js';
@@ -57,33 +58,29 @@ const MANY = 12;
 
 let folder: string;
 
-/** The built client straight at a real engine, as its users run it; no service is between them. */
-export function describeClient(driver: EngineDriver, expected: Expected): void {
-  const engines = new EngineSlot(driver);
-  afterAll(() => engines.close());
+/*
+ * The built client straight at a real engine, as its users run it; no service is between them. In parts, as the
+ * contract is.
+ */
 
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'llm-service-client-'));
-  });
-
-  afterEach(() => {
-    rmSync(folder, { recursive: true });
-  });
-
-  // In an order in which the engine is seldom started anew.
-  describe(`the client at ${driver.name}`, () => {
-    describeLongAnswers(engines);
+/** Needs the happy model. */
+export function describeClient(engines: EngineSlot, expected: Expected): void {
+  describe(`the client at ${engines.driver.name}`, () => {
+    useFolder();
     describeLooks(engines, expected);
     describePrompts(engines);
     describeRefusals(engines, expected);
-    describeDyingEngine(engines);
   });
 }
 
-function describeLongAnswers(engines: EngineSlot): void {
-  describe('with answers that never end', () => {
+/** Needs the endless model. */
+export function describeLongAnswers(engines: EngineSlot): void {
+  describe(`the client at ${engines.driver.name} with answers that never end`, () => {
+    const { itWithAll } = engines;
+    useFolder();
+
     it('ends the engine’s work at Ctrl-C, and goes on later where it stopped', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+      const engine = await engines.get(ENDLESS);
       const prompts = promptFile([SHORT, { prompt: '끝없이 답해 주세요.' }]);
       const output = join(folder, 'results.jsonl');
       const run = start(engine, ['--prompt-file', prompts, '--output', output, '--concurrent', '2', ...LONG]);
@@ -107,7 +104,7 @@ function describeLongAnswers(engines: EngineSlot): void {
     });
 
     it('shows a chat’s words while the engine writes them, and ends its work at Ctrl-C', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+      const engine = await engines.get(ENDLESS);
       const chat = start(engine, ['chat', ...LONG], '안녕하세요?\n');
       await once(chat.child.stdout, 'data');
       await beginsWorkOn(engine, [chat.ended]);
@@ -118,8 +115,8 @@ function describeLongAnswers(engines: EngineSlot): void {
       await isIdle(engine);
     });
 
-    it('keeps what was answered when the engine dies, and goes on when there is one again', async () => {
-      const engine = await engines.get({ variant: 'endless' });
+    itWithAll('keeps what was answered when the engine dies, and goes on with the next one', async () => {
+      const engine = await engines.get(ENDLESS);
       const prompts = promptFile([SHORT, ...manyPrompts(MANY)]);
       const output = join(folder, 'results.jsonl');
       const flags = ['--prompt-file', prompts, '--concurrent', '3'];
@@ -137,7 +134,14 @@ function describeLongAnswers(engines: EngineSlot): void {
       expect(code).toBe(3);
 
       const [answered] = resultsOf(output);
-      const resumed = await ask(await engines.get(), ...flags, '--resume', output, '--max-tokens', '8');
+      const resumed = await ask(
+        await engines.get(ENDLESS),
+        ...flags,
+        '--resume',
+        output,
+        '--max-tokens',
+        '8',
+      );
       expect(resumed.code).toBe(0);
       const results = resultsOf(output);
       expect(results[0]).toEqual(answered);
@@ -174,7 +178,7 @@ function describeLooks(engines: EngineSlot, { name }: Expected): void {
 
 function describePrompts(engines: EngineSlot): void {
   describe('with prompts', () => {
-    it.each(BY_ROUTE)('prints the answer to one, and what it took by %s', async (_, flags) => {
+    engines.itWithAll.each(BY_ROUTE)('prints the answer to one, and what it took by %s', async (_, flags) => {
       const engine = await engines.get();
 
       const { code, stdout, stderr } = await ask(engine, '--prompt', '안녕하세요?', ...BRIEF, ...flags);
@@ -232,7 +236,7 @@ function describePrompts(engines: EngineSlot): void {
       expect(code).toBe(0);
     });
 
-    it('chats through a pipe, a message a line', async () => {
+    engines.itWithAll('chats through a pipe, a message a line', async () => {
       const engine = await engines.get();
 
       const chat = start(engine, ['chat', ...BRIEF], '안녕하세요?\n조금 더 말해 주세요.\n');
@@ -307,23 +311,39 @@ function describeRefusals(engines: EngineSlot, { servesAnyName }: Expected): voi
   });
 }
 
-function describeDyingEngine(engines: EngineSlot): void {
-  it('stops when the process that generates dies, and says how to go on', async () => {
-    const engine = await engines.get();
-    const prompts = promptFile(manyPrompts(500));
-    const output = join(folder, 'results.jsonl');
-    const flags = ['--concurrent', '3', '--output', output, '--retries', '1', '--max-tokens', '100'];
-    const run = start(engine, ['--prompt-file', prompts, ...flags]);
-    await hasAnswers(output, run);
+/** Needs the hostile model, and leaves none. */
+export function describeDyingEngine(engines: EngineSlot): void {
+  describe(`the client at ${engines.driver.name}`, () => {
+    useFolder();
 
-    await engine.kill();
+    it('stops when the process that generates dies, and says how to go on', async () => {
+      const engine = await engines.get(HOSTILE);
+      const prompts = promptFile(manyPrompts(500));
+      const output = join(folder, 'results.jsonl');
+      const flags = ['--concurrent', '3', '--output', output, '--retries', '1', '--max-tokens', '100'];
+      const run = start(engine, ['--prompt-file', prompts, ...flags]);
+      await hasAnswers(output, run);
 
-    const { code, stderr } = await run.ended;
-    const answered = resultsOf(output).filter(({ success }) => success);
-    expect(stderr).toContain(
-      `${answered.length} of 500 were answered and are in ${output}; go on with --resume ${output}.\n`,
-    );
-    expect(code).toBe(3);
+      await engine.kill();
+
+      const { code, stderr } = await run.ended;
+      const answered = resultsOf(output).filter(({ success }) => success);
+      expect(stderr).toContain(
+        `${answered.length} of 500 were answered and are in ${output}; go on with --resume ${output}.\n`,
+      );
+      expect(code).toBe(3);
+    });
+  });
+}
+
+/** Gives each test of a block an empty folder. */
+function useFolder(): void {
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'llm-service-client-'));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
   });
 }
 

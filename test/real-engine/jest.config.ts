@@ -6,6 +6,8 @@ const config: Config = {
   ...base,
   rootDir: '../..',
   testMatch: ['<rootDir>/test/real-engine/*.engine.ts'],
+  // What run.ts changes for --all.
+  globals: { withAll: false },
   maxWorkers: 1,
   testTimeout: 600_000,
 };

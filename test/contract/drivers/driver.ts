@@ -12,9 +12,14 @@ export type Variant = 'happy' | 'hostile' | 'whitespace' | 'endless';
 export interface EngineOptions {
   /** @default 'happy' */
   readonly variant?: Variant;
-  /** Calls that the engine holds, one running and the others waiting; more are refused. Left out: more than a test sends. */
+  /** Calls that the engine holds, half of them running; more are refused. Left out: more than a test sends. */
   readonly maxCalls?: number;
 }
+
+export const ENDLESS: EngineOptions = { variant: 'endless' };
+/** One that is soon full. */
+export const FULL: EngineOptions = { ...ENDLESS, maxCalls: 8 };
+export const HOSTILE: EngineOptions = { variant: 'hostile' };
 
 /** Tokens of every engine's context. */
 export const CONTEXT_TOKENS = 32_768;

@@ -16,7 +16,7 @@ export const sglang = driver({
   readyPath: '/ready',
   runningGauge: 'sglang:num_running_reqs',
   generator: 'sglang::scheduler',
-  limit: (calls) => ['--max-running-requests', '1', '--max-queued-requests', String(calls - 1)],
+  limit: (calls) => ['--max-running-requests', String(calls / 2), '--max-queued-requests', String(calls / 2)],
 });
 
 export const vllm = driver({
@@ -25,7 +25,7 @@ export const vllm = driver({
   runningGauge: 'vllm:num_requests_running',
   generator: 'VLLM::EngineCore',
   // Unlike SGLang's, its limit counts the running calls too.
-  limit: (calls) => ['--max-num-seqs', '1', '--max-num-queued-reqs', String(calls)],
+  limit: (calls) => ['--max-num-seqs', String(calls / 2), '--max-num-queued-reqs', String(calls)],
 });
 
 /** Starts an engine by its script in test/real-engine, which docs/proof.md explains. */

@@ -1,8 +1,0 @@
-import { jest } from '@jest/globals';
-import { sglang } from '../contract/drivers/real.ts';
-import { describeClient } from './client.js';
-
-// A real engine on a shared CPU is late now and then; what fails twice is a fault. The first failure is printed.
-jest.retryTimes(1, { logErrorsBeforeRetry: true });
-
-describeClient(sglang, { name: 'SGLang', servesAnyName: true });
