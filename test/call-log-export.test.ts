@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { sql } from 'kysely';
 import { request } from 'undici';
 import { CallLogRepository } from '../src/call-log/call-log.repository.js';
-import type { CallFilter } from '../src/call-log/call-filter.js';
+import { type CallFilter, filterOf } from '../src/call-log/call-filter.js';
 import { SEED } from '../src/call-log/export-layouts.js';
 import { openText } from '../src/call-log/export-text.js';
 import { LogReader } from '../src/call-log/log-reader.js';
+import { FACT_NAMES } from '../src/calls/call-columns.js';
 import type { Problem } from '../src/common/errors.js';
 import { type CsvRecord, readCsv } from '../src/csv/read-csv.js';
 import { DatabaseService } from '../src/database/database.service.js';
@@ -130,7 +131,7 @@ describe('GET /api/calls/export', () => {
 
     const [header = [], cells = []] = await csv((await exported('')).text);
 
-    expect(header).toHaveLength(39);
+    expect(header).toEqual(FACT_NAMES);
     const row = Object.fromEntries(header.map((name, at) => [name, cells[at]]));
     expect(row).toMatchObject({
       id: call.id,
@@ -215,18 +216,7 @@ describe('GET /api/calls/export', () => {
 });
 
 describe('what is held of an export', () => {
-  const all = (): CallFilter => ({
-    from: undefined,
-    to: undefined,
-    task: undefined,
-    model: undefined,
-    outcome: undefined,
-    userId: undefined,
-    interviewId: mark,
-    promptVersion: undefined,
-    tag: undefined,
-    minLatency: undefined,
-  });
+  const all = (): CallFilter => filterOf({ interview_id: mark });
 
   async function sizesOf(batches: AsyncIterable<readonly unknown[]>): Promise<number[]> {
     const sizes: number[] = [];

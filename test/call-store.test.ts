@@ -9,7 +9,7 @@ import { sql } from 'kysely';
 import { Client, Pool } from 'pg';
 import { CallEvents } from '../src/calls/call-events.js';
 import { CallRecord } from '../src/calls/call-record.js';
-import { callRow, type CallRow } from '../src/call-store/call-row.js';
+import { callRow, type CallRow, mapTexts } from '../src/call-store/call-row.js';
 import { CallStore } from '../src/call-store/call-store.js';
 import { writeCalls } from '../src/call-store/call-writer.js';
 import { Instance } from '../src/call-store/instance.js';
@@ -533,9 +533,9 @@ describe('a row', () => {
 
   /** The row of a call as it was, under a new id, with another outcome. */
   function as(record: CallRecord, outcome: CallRow['outcome'], callId: string, facts: object = {}): CallRow {
-    const { request, reply, tries, ...row } = callRow(record, randomUUID(), true);
+    const row = callRow(record, randomUUID(), true);
     const text = JSON.stringify({ ...(JSON.parse(row.facts) as object), ...facts, id: callId, outcome });
-    return { id: callId, outcome, facts: text, request, reply, tries };
+    return { id: callId, outcome, facts: text, ...mapTexts(row, String) };
   }
 
   async function aRecord(): Promise<CallRecord> {

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import fc from 'fast-check';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
-import { type CallRow, rowOf } from '../src/call-store/call-row.js';
+import { type CallRow, mapTexts, rowOf, type RowTexts, wholeRow } from '../src/call-store/call-row.js';
 import { writeCalls } from '../src/call-store/call-writer.js';
+import { storableJson } from '../src/database/json-array.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
@@ -28,9 +29,8 @@ class Overheard extends Client {
 }
 
 type Facts = Parameters<typeof rowOf>[0];
-type Texts = Parameters<typeof rowOf>[1];
 
-const NO_TEXTS: Texts = { request: null, reply: null, tries: null };
+const NO_TEXTS: RowTexts = { input: null, request: null, reply: null, tries: null };
 
 let reader: Client;
 let pool: Pool;
@@ -71,13 +71,11 @@ const manyNew = (changed: Partial<Facts> = {}): CallRow[] =>
   Array.from({ length: MANY }, () => newRow(changed));
 
 /** The same row where it is not known to be new, as it comes from disk. */
-const known = ({ id, outcome, facts: text, request, reply, tries }: CallRow): CallRow => ({
-  id,
-  outcome,
-  facts: text,
-  request,
-  reply,
-  tries,
+const known = (row: CallRow): CallRow => ({
+  id: row.id,
+  outcome: row.outcome,
+  facts: row.facts,
+  ...mapTexts(row, String),
 });
 
 /** Writes rows, and says what the database was asked for it. */
@@ -104,6 +102,15 @@ async function outcomeOf({ id }: CallRow): Promise<unknown> {
   const { rows } = await reader.query<{ outcome: string }>('select outcome from calls where id = $1', [id]);
   return rows.map(({ outcome }) => outcome);
 }
+
+it('a row from before there was input is written without it', async () => {
+  const { facts: text, id, outcome } = newRow();
+
+  await write([wholeRow({ id, outcome, facts: text, request: null, reply: '{}', tries: null })]);
+
+  const { rows } = await reader.query('select input, reply from calls where id = $1', [id]);
+  expect(rows).toEqual([{ input: null, reply: {} }]);
+});
 
 describe('new rows', () => {
   it('are copied where they are many', async () => {
@@ -197,6 +204,8 @@ const moment = fc.date({
 const json = fc
   .tuple(fc.jsonValue(), fc.boolean())
   .map(([value, isBytes]) => (isBytes ? Buffer.from(JSON.stringify(value)) : JSON.stringify(value)));
+/** As the row of a call has it. */
+const storable = fc.jsonValue().map((value) => storableJson(JSON.stringify(value)));
 
 const orNull = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(values);
 function each<const Name extends string, T>(
@@ -224,10 +233,15 @@ const anyFacts = fc.record({
     ['prompt_hash', 'schema_hash', 'model_served', 'engine', 'rung', 'question', 'answer'],
     orNull(text),
   ),
+  ...each(['action', 'system_prompt_hash', 'prompt_name'], orNull(text)),
+  is_passed: orNull(fc.boolean()),
   ...each(['attempts', 'resets', 'prompt_tokens', 'completion_tokens', 'wasted_tokens'], integer),
-  ...each(['queue_ms', 'engine_ms', 'first_token_ms', 'first_field_ms', 'total_ms'], orNull(real)),
+  ...each(['queue_ms', 'engine_ms', 'first_token_ms', 'first_field_ms', 'total_ms', 'score'], orNull(real)),
 }) as fc.Arbitrary<Facts>;
-const anyTexts = fc.record(each(['request', 'reply', 'tries'], orNull(json)));
+const anyTexts = fc.record({
+  input: orNull(storable),
+  ...each(['request', 'reply', 'tries'], orNull(json)),
+});
 
 it('a row that is copied is in every column the same as one that is inserted', async () => {
   const rows = fc.array(

@@ -14,9 +14,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
-import type { CallRow } from '../src/call-store/call-row.js';
+import { type CallRow, wholeRow } from '../src/call-store/call-row.js';
 import { writeCalls } from '../src/call-store/call-writer.js';
 import { dayOf, firstId, partitionName } from '../src/call-store/upkeep/days.js';
+import { Tally } from '../src/cli/store/backup-format.js';
 import { type ExitCode, runStore } from '../src/cli/store/command.js';
 import { readCalls } from '../src/cli/store/read-calls.js';
 import { Settings } from '../src/config/settings.js';
@@ -34,7 +35,7 @@ const NOW = Date.now();
 /** Every column as the text that the server has for it. */
 const EXACTLY = `
   select id, started_at::text, ended_at::text, outcome, turn, tags::text, streamed, queue_ms::text, total_ms::text,
-    question, answer, request::text, reply::text, tries::text
+    question, answer, score::text, is_passed, action, input::text, request::text, reply::text, tries::text
   from calls order by id`;
 
 interface Result {
@@ -160,14 +161,7 @@ function call(number: number, facts: Record<string, unknown> = {}, texts: Partia
     wasted_tokens: 0,
     ...facts,
   };
-  return {
-    id,
-    outcome,
-    facts: JSON.stringify(row),
-    request: texts.request ?? null,
-    reply: texts.reply ?? null,
-    tries: texts.tries ?? null,
-  };
+  return wholeRow({ ...texts, id, outcome, facts: JSON.stringify(row) });
 }
 
 const calls = (count: number): CallRow[] => Array.from({ length: count }, (_, number) => call(number + 1));
@@ -185,6 +179,11 @@ const AWKWARD = [
   ),
   call(2, { total_ms: 16_777.217, queue_ms: 3.4e38, ended_at: '2026-11-21T00:00:00.000001Z', turn: 3 }),
   call(3, { answer: '', question: '\u2028\ufeff\\.' }, { reply: 'null' }),
+  call(
+    5,
+    { score: 7.1, is_passed: false, action: '질문' },
+    { input: '{"b": "\\u0001", "a": [1e400, "역할"]}' },
+  ),
   call(4, {}, { outcome: 'interrupted' }),
 ];
 
@@ -275,7 +274,7 @@ describe('npm run store -- copy', () => {
   it('brings every call over as it is, to the last character', async () => {
     const from = await newStore(AWKWARD);
     const to = await newDatabase();
-    expect(await store(['copy', '--to', to], { databaseUrl: from })).toEqual(copied('4 calls'));
+    expect(await store(['copy', '--to', to], { databaseUrl: from })).toEqual(copied('5 calls'));
     const rows = await rowsOf(to);
     expect(rows).toEqual(await rowsOf(from));
     expect(rows[0]?.request).toBe(AWKWARD[0]?.request);
@@ -484,6 +483,15 @@ describe('npm run store -- backup and restore', () => {
     writeFileSync(file, gzipSync(change(gunzipSync(readFileSync(file)).toString())));
   }
 
+  /** A backup that was changed on purpose, with the last line that belongs to it. */
+  function resealed(text: string): string {
+    const lines = text.split('\n').slice(0, -2);
+    const tally = new Tally();
+    tally.rows = lines.length - 1;
+    for (const line of lines) tally.update(`${line}\n`);
+    return `${lines.join('\n')}\n${tally.trailerLine()}`;
+  }
+
   /** Restores into an empty database, which must stay empty. */
   async function refusal(): Promise<string> {
     const url = await newDatabase();
@@ -497,9 +505,26 @@ describe('npm run store -- backup and restore', () => {
     const to = await newDatabase();
     expect(await store(['restore', file], { databaseUrl: to })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^4 calls restored in \d+\.\d s\.\n$/) as unknown,
+      stdout: expect.stringMatching(/^5 calls restored in \d+\.\d s\.\n$/) as unknown,
     });
     expect(await rowsOf(to)).toEqual(await rowsOf(from));
+  });
+
+  it('bring back the calls of a backup from before there was input', async () => {
+    await backupOf(calls(2));
+    edit((text) =>
+      resealed(
+        text
+          .replaceAll('"input":null,', '')
+          .replace(/"migration":"[^"]*"/, '"migration":"0002-third-of-a-page"'),
+      ),
+    );
+    const to = await newDatabase();
+    expect(await store(['restore', file], { databaseUrl: to })).toMatchObject({ code: 0, stderr: '' });
+    expect(await rowsOf(to, 'select input, score from calls')).toEqual([
+      { input: null, score: null },
+      { input: null, score: null },
+    ]);
   });
 
   it('can be repeated', async () => {
@@ -632,10 +657,10 @@ describe('the service’s own database', () => {
     const dataDir = openFolder('store-own-');
     const from = await newStore(AWKWARD);
     expect(await store(['copy', '--to', 'embedded'], { databaseUrl: from, dataDir })).toEqual(
-      copied('4 calls'),
+      copied('5 calls'),
     );
     const to = await newDatabase();
-    expect(await store(['copy', '--to', to], { dataDir })).toEqual(copied('4 calls'));
+    expect(await store(['copy', '--to', to], { dataDir })).toEqual(copied('5 calls'));
     expect(await rowsOf(to)).toEqual(await rowsOf(from));
     expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
   });

@@ -1,16 +1,19 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import type { StoredOutcome } from '../database/tables.js';
-import { IsMoment, IsSearchText, IsTask, IsWholeNumber } from './query-checks.js';
-
-const OUTCOMES: readonly StoredOutcome[] = ['running', 'ok', 'failed', 'cancelled', 'interrupted'];
+import { FACT_NAMES, PLAIN_COLUMNS } from '../calls/call-columns.js';
+import { factParametersDto } from './fact-filters.js';
+import { factsDto } from './facts-dto.js';
+import { IsMoment, IsNumber, IsSearchText, IsWholeNumber } from './query-checks.js';
 
 const FORMATS = ['csv', 'jsonl'] as const;
 
 const COLUMN_SETS = ['seed', 'all'] as const;
 
+/** Any scale that a task may score on. */
+const MOST_SCORE = 1_000_000;
+
 /** Which calls; what is left out filters nothing. */
-export class CallFilterDto {
+export class CallFilterDto extends factParametersDto() {
   /**
    * Calls that began at this date or date-time (ISO 8601) or later; UTC where it names no zone.
    * @example '2026-11-21T09:30:00Z'
@@ -27,33 +30,10 @@ export class CallFilterDto {
   @IsMoment()
   to?: string;
 
-  /** What was asked. */
-  @IsOptional()
-  @IsTask()
-  task?: string;
-
   /** The model that was asked for, or the one that answered. */
   @IsOptional()
   @IsSearchText()
   model?: string;
-
-  @IsOptional()
-  @IsIn(OUTCOMES)
-  @ApiProperty({ enum: OUTCOMES, required: false })
-  outcome?: StoredOutcome;
-
-  @IsOptional()
-  @IsSearchText()
-  user_id?: string;
-
-  @IsOptional()
-  @IsSearchText()
-  interview_id?: string;
-
-  /** @example 'v1' */
-  @IsOptional()
-  @IsSearchText()
-  prompt_version?: string;
 
   /** One of the call's tags. */
   @IsOptional()
@@ -65,6 +45,18 @@ export class CallFilterDto {
   @IsWholeNumber(0, 86_400_000)
   @ApiProperty({ type: 'integer', minimum: 0, maximum: 86_400_000, required: false })
   min_latency?: string;
+
+  /** The score, at least; calls without a score are left out. Scales differ between tasks, so name the task too. */
+  @IsOptional()
+  @IsNumber(-MOST_SCORE, MOST_SCORE)
+  @ApiProperty({ type: 'number', minimum: -MOST_SCORE, maximum: MOST_SCORE, required: false })
+  min_score?: string;
+
+  /** The score, at most; calls without a score are left out. */
+  @IsOptional()
+  @IsNumber(-MOST_SCORE, MOST_SCORE)
+  @ApiProperty({ type: 'number', minimum: -MOST_SCORE, maximum: MOST_SCORE, required: false })
+  max_score?: string;
 }
 
 /** Which calls, and how many. */
@@ -96,55 +88,8 @@ export class ExportCallsDto extends CallFilterDto {
   columns?: (typeof COLUMN_SETS)[number];
 }
 
-/** What is known of a call. docs/logs.md explains each field. */
-export class CallSummaryDto {
-  /** UUIDv7, as in X-Call-Id. */
-  id!: string;
-  started_at!: Date;
-  ended_at!: Date | null;
-  instance_id!: string;
-  @ApiProperty({ enum: OUTCOMES })
-  outcome!: StoredOutcome;
-  error_code!: string | null;
-  left_because!: string | null;
-  request_id!: string;
-  task!: string;
-  lane!: string;
-  interview_id!: string | null;
-  @ApiProperty({ type: 'integer', nullable: true })
-  turn!: number | null;
-  user_id!: string | null;
-  tags!: string[];
-  key_name!: string | null;
-  prompt_version!: string | null;
-  prompt_hash!: string | null;
-  schema_hash!: string | null;
-  model_asked!: string;
-  model_served!: string | null;
-  provider!: string;
-  engine!: string | null;
-  streamed!: boolean;
-  rung!: string | null;
-  @ApiProperty({ type: 'integer' })
-  attempts!: number;
-  @ApiProperty({ type: 'integer' })
-  resets!: number;
-  @ApiProperty({ type: 'integer' })
-  prompt_tokens!: number;
-  @ApiProperty({ type: 'integer' })
-  completion_tokens!: number;
-  @ApiProperty({ type: 'integer' })
-  wasted_tokens!: number;
-  queue_ms!: number | null;
-  engine_ms!: number | null;
-  first_token_ms!: number | null;
-  first_field_ms!: number | null;
-  total_ms!: number | null;
-  /** In a list its first 200 characters. */
-  question!: string | null;
-  /** In a list its first 200 characters, or those of the reply where the answer is an object. */
-  answer!: string | null;
-}
+/** What is known of a call, without its JSON. */
+export class CallSummaryDto extends factsDto(PLAIN_COLUMNS) {}
 
 /** A page of calls, newest first. */
 export class CallPageDto {
@@ -155,16 +100,4 @@ export class CallPageDto {
 }
 
 /** Everything that the log has of a call. */
-export class CallDto extends CallSummaryDto {
-  /** What was sent to the engine first. */
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
-  request!: unknown;
-
-  /** What the caller got. */
-  @ApiProperty({ nullable: true, description: 'What the caller got: any JSON.' })
-  reply!: unknown;
-
-  /** Each try at an engine, in order, with what came of it. */
-  @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true }, nullable: true })
-  tries!: unknown;
-}
+export class CallDto extends factsDto(FACT_NAMES) {}

@@ -1,8 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { type CompiledQuery, type Selectable, sql } from 'kysely';
-import { FACT_COLUMNS } from '../call-store/call-row.js';
+import { type CompiledQuery, sql } from 'kysely';
+import {
+  factOf,
+  JSON_COLUMNS,
+  LARGE_COLUMNS,
+  PLAIN_COLUMNS,
+  type PlainColumn,
+} from '../calls/call-columns.js';
+import type { StoredCall } from '../call-store/calls-table.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { CallsTable } from '../database/tables.js';
 import { type CallFilter, matching, periodOf } from './call-filter.js';
 import { type BoundedRange, idAfter, overlap, within } from './id-range.js';
 import { LogReader } from './log-reader.js';
@@ -17,17 +23,15 @@ const BATCH_ROWS = 500;
 /** Bytes of texts after which fewer rows are held; as they are stored, where JSON takes about a third. */
 const BATCH_BYTES = 1_048_576;
 
-type FactColumn = Exclude<keyof typeof FACT_COLUMNS, 'question' | 'answer'>;
+/** Columns whose texts are cut in a list. */
+type CutColumn = 'question' | 'answer';
 
-const isFact = (name: string): name is FactColumn => name !== 'question' && name !== 'answer';
-
-const FACTS: readonly FactColumn[] = Object.keys(FACT_COLUMNS).filter(isFact);
-
-/** A row of the call log as it is read; JSON as text. */
-export type StoredCall = Selectable<CallsTable>;
+const FACTS = PLAIN_COLUMNS.filter(
+  (name): name is Exclude<PlainColumn, CutColumn> => name !== 'question' && name !== 'answer',
+);
 
 /** What is known of a call, and how its question and its answer begin. */
-type CallSummary = Pick<StoredCall, FactColumn | 'question' | 'answer'>;
+type CallSummary = Pick<StoredCall, PlainColumn>;
 
 const SHORT_COLUMNS = [
   'id',
@@ -82,7 +86,7 @@ export class CallLogRepository {
   async find(id: string, signal?: AbortSignal): Promise<StoredCall | undefined> {
     const query = this.database.db
       .selectFrom('calls')
-      .select([...FACTS, 'question', 'answer'])
+      .select(PLAIN_COLUMNS)
       .select(JSON_TEXTS)
       .where('id', '=', id);
     const [call] = await this.reader.read(query.compile(), { signal });
@@ -92,10 +96,7 @@ export class CallLogRepository {
   /** Calls that match, oldest first, in batches that are never empty; no connection is held between them. */
   whole(filter: CallFilter, signal?: AbortSignal): AsyncGenerator<readonly StoredCall[], void, undefined> {
     return this.#batches(filter, signal, (range) =>
-      this.#nextBatch(filter, range)
-        .select([...FACTS, 'question', 'answer'])
-        .select(JSON_TEXTS)
-        .compile(),
+      this.#nextBatch(filter, range).select(PLAIN_COLUMNS).select(JSON_TEXTS).compile(),
     );
   }
 
@@ -163,13 +164,14 @@ export class CallLogRepository {
 }
 
 /** The driver would parse them. */
-const JSON_TEXTS = [
-  sql<string | null>`request::text`.as('request'),
-  sql<string | null>`reply::text`.as('reply'),
-  sql<string | null>`tries::text`.as('tries'),
-];
+const JSON_TEXTS = JSON_COLUMNS.map((name) => sql<string | null>`${sql.ref(name)}::text`.as(name));
 
 /** What a row weighs, told without reading its texts. */
-const STORED_BYTES = sql<number>`
-  coalesce(octet_length(question), 0) + coalesce(octet_length(answer), 0)
-  + coalesce(pg_column_size(request), 0) + coalesce(pg_column_size(reply), 0) + coalesce(pg_column_size(tries), 0)`;
+const STORED_BYTES = sql<number>`(${sql.join(
+  LARGE_COLUMNS.map((name) =>
+    factOf(name).type === 'text'
+      ? sql`coalesce(octet_length(${sql.ref(name)}), 0)`
+      : sql`coalesce(pg_column_size(${sql.ref(name)}), 0)`,
+  ),
+  sql` + `,
+)})`;

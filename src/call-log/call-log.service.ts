@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { JSON_COLUMNS, type JsonColumn } from '../calls/call-columns.js';
+import type { StoredCall } from '../call-store/calls-table.js';
 import { ServiceError } from '../common/errors.js';
 import { filterOf } from './call-filter.js';
 import type { CallDto, CallPageDto, ListCallsDto } from './call-log.dto.js';
-import { CallLogRepository, type StoredCall } from './call-log.repository.js';
+import { CallLogRepository } from './call-log.repository.js';
 import { readCursor, writeCursor } from './cursor.js';
 
 /** Calls on a page where the caller names no number. */
@@ -39,7 +41,8 @@ export class CallLogService {
 
 /** A row with its JSON as values. */
 export function wholeCall(row: StoredCall): CallDto {
-  return { ...row, request: valueOf(row.request), reply: valueOf(row.reply), tries: valueOf(row.tries) };
+  const values = JSON_COLUMNS.map((name) => [name, valueOf(row[name])]);
+  return { ...row, ...(Object.fromEntries(values) as Record<JsonColumn, unknown>) };
 }
 
 function valueOf(json: string | null): unknown {

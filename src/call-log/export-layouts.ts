@@ -1,7 +1,8 @@
-import { FACT_COLUMNS } from '../call-store/call-row.js';
+import { FACT_NAMES } from '../calls/call-columns.js';
+import type { StoredCall } from '../call-store/calls-table.js';
 import { CALL_COLUMNS, type CsvRow } from '../csv/call-row.js';
 import type { CsvCell, CsvColumn } from '../csv/write-csv.js';
-import type { ShortCall, StoredCall } from './call-log.repository.js';
+import type { ShortCall } from './call-log.repository.js';
 import { wholeCall } from './call-log.service.js';
 
 /** How rows become lines of a file. */
@@ -13,12 +14,7 @@ export interface ExportLayout<Row> {
 
 /** Every column, JSON as its text. */
 export const WHOLE: ExportLayout<StoredCall> = {
-  columns: [
-    ...Object.keys(FACT_COLUMNS).filter(isFact),
-    'request' as const,
-    'reply' as const,
-    'tries' as const,
-  ].map((name) => ({ name, cell: (call) => cellOf(call[name]) })),
+  columns: FACT_NAMES.map((name) => ({ name, cell: (call) => cellOf(call[name]) })),
   object: wholeCall,
 };
 
@@ -30,10 +26,6 @@ export const SEED: ExportLayout<ShortCall> = {
     return Object.fromEntries(CALL_COLUMNS.map(({ name, cell }) => [name, cell(row) ?? null]));
   },
 };
-
-function isFact(name: string): name is keyof typeof FACT_COLUMNS {
-  return Object.hasOwn(FACT_COLUMNS, name);
-}
 
 function cellOf(value: CsvCell | readonly string[]): CsvCell {
   return typeof value === 'object' && value !== null && !(value instanceof Date)

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { startOf } from '../call-store/call-row.js';
+import { startOf } from '../calls/call-id.js';
 import { dayOf, partitionBounds } from '../call-store/upkeep/days.js';
 import type { Tables } from '../database/tables.js';
 import { firstIdAt } from './first-id.js';

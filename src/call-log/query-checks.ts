@@ -39,6 +39,20 @@ export function IsWholeNumber(least: number, most: number, options?: ValidationO
   );
 }
 
+/** A number in decimal digits, both bounds included. */
+export function IsNumber(least: number, most: number, options?: ValidationOptions): PropertyDecorator {
+  return check(
+    'isNumber',
+    (value) =>
+      typeof value === 'string' &&
+      /^-?\d{1,15}(\.\d{1,15})?$/.test(value) &&
+      Number(value) >= least &&
+      Number(value) <= most,
+    `must be a number from ${least} to ${most}`,
+    options,
+  );
+}
+
 /** The name of a task. Which ones there are is known once every module is loaded, so each value is looked up. */
 export function IsTask(options?: ValidationOptions): PropertyDecorator {
   return check(

@@ -6,7 +6,7 @@ import { DatabaseService } from '../database/database.service.js';
 import { SpoolFull } from '../database/spool/spool-full.js';
 import type { CallRecord } from '../calls/call-record.js';
 import type { RowWrite } from '../calls/row-write.js';
-import { callRow, type CallRow } from './call-row.js';
+import { callRow, type CallRow, mapTexts, wholeRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
 import { COMMIT_BOUNDS } from './commit-bounds.js';
 import { GroupCommit } from './group-commit.js';
@@ -184,7 +184,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
 
   async #drain(): Promise<void> {
     const take = async (records: readonly string[]): Promise<void> => {
-      const rows = records.map((record) => JSON.parse(record) as CallRow);
+      const rows = records.map((record) => wholeRow(JSON.parse(record) as CallRow));
       await this.#insert(rows, DRAIN_TIMEOUT_MS).catch((error: unknown) => {
         this.database.lost(error);
         throw error;
@@ -219,22 +219,15 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
 }
 
 /** A row as it waits on disk: whether it is new is not known there. */
-function inWords({ id, outcome, facts, request, reply, tries }: CallRow): CallRow {
-  return {
-    id,
-    outcome,
-    facts,
-    request: request?.toString() ?? null,
-    reply: reply?.toString() ?? null,
-    tries: tries?.toString() ?? null,
-  };
+function inWords(row: CallRow): CallRow {
+  const { id, outcome, facts } = row;
+  return { id, outcome, facts, ...mapTexts(row, String) };
 }
 
 /** JSON that the database does not read is kept as the text that it is: nested too deep, for instance. */
-function asText({ id, outcome, facts, request, reply, tries }: CallRow): CallRow {
-  const quoted = (text: CallRow['request']): string | null =>
-    text === null ? null : JSON.stringify(text.toString());
-  return { id, outcome, facts, request: quoted(request), reply: quoted(reply), tries: quoted(tries) };
+function asText(row: CallRow): CallRow {
+  const { id, outcome, facts } = row;
+  return { id, outcome, facts, ...mapTexts(row, (text) => JSON.stringify(String(text))) };
 }
 
 /** Whether the database refused what the rows hold: SQLSTATE classes 22, data, 23, constraints, and 54, limits. */

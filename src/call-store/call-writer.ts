@@ -1,19 +1,18 @@
-import type { Pool } from 'pg';
-import { binaryRows } from '../database/binary-rows.js';
+import type { Pool, QueryConfig } from 'pg';
+import { binaryRows, type RowOf } from '../database/binary-rows.js';
 import { copyIn } from '../database/copy-in.js';
 import { jsonArray } from '../database/json-array.js';
-import { type CallRow, FACT_COLUMNS } from './call-row.js';
+import { JSON_COLUMNS } from '../calls/call-columns.js';
+import { type CallRow, FACT_COLUMNS, TEXT_COLUMNS } from './call-row.js';
 
-const TEXTS = ['request', 'reply', 'tries'] as const;
+/** Every column, with its type. */
+const COLUMNS = { ...FACT_COLUMNS, ...TEXT_COLUMNS };
 
 /**
  * A statement with a name is read and planned once a connection, which for one of this length takes the database longer
  * than a row does.
  */
 const STATEMENT = { name: 'write-calls', text: writeStatement() };
-
-/** Columns that are copied, with their types. */
-const COLUMNS = { ...FACT_COLUMNS, request: 'json', reply: 'json', tries: 'json' } as const;
 
 const COPY = `copy calls (${Object.keys(COLUMNS).join(', ')}) from stdin (format binary)`;
 
@@ -37,7 +36,7 @@ type NewRow = CallRow & Required<Pick<CallRow, 'firstFacts'>>;
 export async function writeCalls(pool: Pool, rows: readonly CallRow[], timeoutMs: number): Promise<void> {
   const latest = latestOf(rows);
   const news = latest.filter(isNew);
-  await within(
+  await within<unknown>(
     timeoutMs,
     news.length < COPIED_FROM
       ? upsert(pool, latest)
@@ -58,17 +57,17 @@ function isNew(row: CallRow): row is NewRow {
 /** COPY takes all or none, and knows no conflict: rows that are there already after all go as if they were not new. */
 async function copy(pool: Pool, rows: readonly NewRow[]): Promise<void> {
   try {
-    const values = rows.map(({ firstFacts, request, reply, tries }) => ({
-      ...firstFacts,
-      request,
-      reply,
-      tries,
-    }));
-    await copyIn(pool, COPY, binaryRows(COLUMNS, values));
+    await copyIn(pool, COPY, binaryRows(COLUMNS, rows.map(valuesOf)));
   } catch (error) {
     if (!isForStatement(error)) throw error;
     await upsert(pool, rows);
   }
+}
+
+function valuesOf(row: NewRow): RowOf<typeof COLUMNS> {
+  const values: Record<string, unknown> = { ...row.firstFacts };
+  for (const name of JSON_COLUMNS) values[name] = row[name];
+  return values;
 }
 
 /** Whether the statement takes what could not be copied, or says better what is wrong with it. */
@@ -77,23 +76,31 @@ function isForStatement(error: unknown): boolean {
   return isOfAnotherType || (error as { code?: string }).code === UNIQUE_VIOLATION;
 }
 
-/**
- * The facts of all rows go as one JSON text and are taken apart by the server; the large texts go as they are, because
- * quoting them once more would cost more than all the rest. Two writers at once lock rows in the same order.
- */
 async function upsert(pool: Pool, rows: readonly CallRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  const facts = `[${rows.map((row) => row.facts).join(',')}]`;
-  const texts = TEXTS.map((name) => jsonArray(rows.map((row) => row[name])));
-  await pool.query({ ...STATEMENT, values: [facts, ...texts] });
+  if (rows.length > 0) await pool.query(statementFor(rows));
 }
 
 /**
- * One row of each call, by their ids. A call's end may come before its beginning: that one still waited for a database
- * that said nothing when the end already went to disk.
+ * The statement that writes rows, one of each call. Their facts go as one JSON text and are taken apart by the server; the
+ * large texts go as they are, because quoting them once more would cost more than all the rest.
  */
-function latestOf(rows: readonly CallRow[]): CallRow[] {
-  const latest = new Map<string, CallRow>();
+export function statementFor(rows: readonly CallRow[]): QueryConfig {
+  const facts = `[${rows.map((row) => row.facts).join(',')}]`;
+  const texts = JSON_COLUMNS.map((name) =>
+    jsonArray(
+      rows.map((row) => row[name]),
+      TEXT_COLUMNS[name],
+    ),
+  );
+  return { ...STATEMENT, values: [facts, ...texts] };
+}
+
+/**
+ * One row of each call, by their ids: two writers at once lock rows in the same order. A call's end may come before its
+ * beginning: that one still waited for a database that said nothing when the end already went to disk.
+ */
+export function latestOf<Row extends CallRow>(rows: readonly Row[]): Row[] {
+  const latest = new Map<string, Row>();
   for (const row of rows) {
     const known = latest.get(row.id);
     if (known === undefined || known.outcome === 'running') latest.set(row.id, row);
@@ -102,7 +109,7 @@ function latestOf(rows: readonly CallRow[]): CallRow[] {
 }
 
 /** The wait for a free connection counts too, which the driver's own limits leave out. */
-async function within(ms: number, query: Promise<unknown>): Promise<void> {
+export async function within<T>(ms: number, query: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_fulfil, reject) => {
     timer = setTimeout(() => {
@@ -110,7 +117,7 @@ async function within(ms: number, query: Promise<unknown>): Promise<void> {
     }, ms).unref();
   });
   try {
-    await Promise.race([query, late]);
+    return await Promise.race([query, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -118,14 +125,15 @@ async function within(ms: number, query: Promise<unknown>): Promise<void> {
 
 function writeStatement(): string {
   const facts = Object.entries(FACT_COLUMNS).map(([name, type]) => `${name} ${type}`);
-  const columns = [...Object.keys(FACT_COLUMNS), ...TEXTS];
+  const texts = Object.values(TEXT_COLUMNS).map((type, text) => `$${text + 2}::${type}[]`);
+  const columns = Object.keys(COLUMNS);
   const changed = columns.filter((name) => name !== 'id');
   return `
     insert into calls (${columns.join(', ')})
     select ${columns.join(', ')}
     from rows from (
       json_to_recordset($1::json) as (${facts.join(', ')}),
-      unnest(${TEXTS.map((_name, text) => `$${text + 2}::json[]`).join(', ')})
+      unnest(${texts.join(', ')})
     ) as sent (${columns.join(', ')})
     on conflict (id) do update
     set (${changed.join(', ')}) = (${changed.map((name) => `excluded.${name}`).join(', ')})

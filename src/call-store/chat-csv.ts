@@ -1,8 +1,8 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { CallEvents } from '../calls/call-events.js';
+import { startOf } from '../calls/call-id.js';
 import type { CallRecord } from '../calls/call-record.js';
-import { startOf } from './call-row.js';
 import { CsvLog } from './csv-log.js';
 
 /** Keeps CSV_LOG: a line for every answered question that names a version of its prompt. */

@@ -1,3 +1,4 @@
+import { JSON_COLUMNS } from '../calls/call-columns.js';
 import type { CallRow } from './call-row.js';
 import type { CommitBounds } from './group-commit.js';
 
@@ -12,6 +13,8 @@ export const COMMIT_BOUNDS: CommitBounds<CallRow> = {
 };
 
 /** Characters or bytes of the texts. What of them is large in the facts is in these as well. */
-function sizeOf({ request, reply, tries }: CallRow): number {
-  return (request?.length ?? 0) + (reply?.length ?? 0) + (tries?.length ?? 0);
+function sizeOf(row: CallRow): number {
+  let size = 0;
+  for (const name of JSON_COLUMNS) size += row[name]?.length ?? 0;
+  return size;
 }

@@ -1,7 +1,7 @@
 import { BinaryWriter, mostBytes } from './binary-writer.js';
 
 /** What a value of each type is made of; nothing is null. */
-interface ValueOf {
+export interface ValueOf {
   readonly uuid: string;
   readonly timestamptz: Date;
   readonly text: string;
@@ -10,6 +10,7 @@ interface ValueOf {
   readonly real: number;
   readonly boolean: boolean;
   readonly json: string | Buffer;
+  readonly jsonb: string | Buffer;
 }
 
 /** Types of columns, by their names in PostgreSQL. */
@@ -59,6 +60,9 @@ const WRITE: { readonly [Type in ColumnType]: (to: BinaryWriter, value: ValueOf[
   },
   json: (to, value) => {
     to.text(value);
+  },
+  jsonb: (to, value) => {
+    to.jsonb(value);
   },
 };
 

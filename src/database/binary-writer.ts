@@ -16,10 +16,19 @@ const ARRAY_HEADER_BYTES = 20;
 /** Bytes of any value that is no text, the length included. */
 const MOST_SCALAR_BYTES = LENGTH_BYTES + 16;
 
+/** The version of the format in which jsonb is sent, one byte in front of its text. */
+const JSONB_VERSION = 1;
+
+/** Bytes in front of a text: its length and, of jsonb, the version. */
+const TEXT_HEADER_BYTES = LENGTH_BYTES + 1;
+
+/** PostgreSQL's number for the type jsonb, the same in every database. */
+export const JSONB_OID = 3802;
+
 /** How many bytes a value takes at the most, with its length. */
 export function mostBytes(value: unknown): number {
-  if (typeof value === 'string') return LENGTH_BYTES + value.length * MOST_BYTES_PER_UNIT;
-  if (Buffer.isBuffer(value)) return LENGTH_BYTES + value.length;
+  if (typeof value === 'string') return TEXT_HEADER_BYTES + value.length * MOST_BYTES_PER_UNIT;
+  if (Buffer.isBuffer(value)) return TEXT_HEADER_BYTES + value.length;
   if (!Array.isArray(value)) return MOST_SCALAR_BYTES;
   return value.reduce<number>((sum, element) => sum + mostBytes(element), LENGTH_BYTES + ARRAY_HEADER_BYTES);
 }
@@ -27,7 +36,8 @@ export function mostBytes(value: unknown): number {
 /**
  * Writes values one behind the other in PostgreSQL's binary format: each is a length in bytes, as a signed 32-bit number,
  * and what the `*_recv` function of its type reads; all numbers are big-endian. Those functions are in PostgreSQL's
- * src/backend/utils/adt: int.c, float.c, bool.c, varlena.c, uuid.c, timestamp.c, json.c and arrayfuncs.c.
+ * src/backend/utils/adt: int.c, float.c, bool.c, varlena.c, uuid.c, timestamp.c, json.c, jsonb.c and
+ * arrayfuncs.c.
  */
 export class BinaryWriter {
   readonly #bytes: Buffer;
@@ -109,6 +119,15 @@ export class BinaryWriter {
     this.#at = start + length;
   }
 
+  /** JSON that the server takes apart, as UTF-8. */
+  jsonb(value: string | Buffer): void {
+    const lengthAt = this.#at;
+    this.#at = this.#bytes.writeUInt8(JSONB_VERSION, lengthAt + LENGTH_BYTES);
+    this.#at +=
+      typeof value === 'string' ? this.#bytes.write(value, this.#at) : value.copy(this.#bytes, this.#at);
+    this.#bytes.writeInt32BE(this.#at - lengthAt - LENGTH_BYTES, lengthAt);
+  }
+
   /**
    * The inside of an array of one dimension.
    * @param type the elements' type, by its number in pg_type
@@ -122,6 +141,7 @@ export class BinaryWriter {
     this.int32(1);
     for (const value of values) {
       if (value === null) this.null();
+      else if (type === JSONB_OID) this.jsonb(value);
       else this.text(value);
     }
   }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Insertable } from 'kysely';
 import { Client } from 'pg';
-import { startOf } from '../../src/call-store/call-row.js';
+import { startOf } from '../../src/calls/call-id.js';
+import type { CallsTable } from '../../src/call-store/calls-table.js';
 import { DatabaseService } from '../../src/database/database.service.js';
-import type { CallsTable } from '../../src/database/tables.js';
 import type { TestService } from './service.js';
 
 /** A row of the call log, to be written. */

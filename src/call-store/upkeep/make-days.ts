@@ -1,11 +1,18 @@
 import { type Kysely, sql } from 'kysely';
-import { ROW_TARGET_BYTES, type Tables } from '../../database/tables.js';
+import type { Tables } from '../../database/tables.js';
 import { daysToMake, partitionBounds, partitionName } from './days.js';
 import { changeTables } from './locks.js';
 import { listPartitions } from './partitions.js';
 
 /** The number under which replicas take turns at making days; any fixed one does. */
 const LOCK = 7_316_024_982;
+
+/**
+ * Bytes of a call's row up to which its texts stay in it as they are: three such rows fill a page of 8 KiB. Of a larger one
+ * the largest are compressed and, where that is not enough, put elsewhere. By itself PostgreSQL does so from a quarter of a
+ * page on, which for the row of a short call takes it as long as all the rest of writing it.
+ */
+export const ROW_TARGET_BYTES = 2712;
 
 /** Calls that are moved out of `calls_other` at the most, for writing stands still meanwhile. */
 const MOST_MOVED = 1000;

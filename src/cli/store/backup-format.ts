@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { CallRow } from '../../call-store/call-row.js';
+import { type CallRow, wholeRow } from '../../call-store/call-row.js';
+import { factOf, JSON_COLUMNS } from '../../calls/call-columns.js';
 import { VERSION } from '../../common/version.js';
 import { migrations } from '../../database/migrations/index.js';
 import { StoreFault } from './store-fault.js';
@@ -28,10 +29,10 @@ export function headerLine(): string {
   return `${JSON.stringify(header)}\n`;
 }
 
-/** The line of a call; what is JSON in the store is a text in it, so that not a character of it changes. */
-export function callLine({ facts, request, reply, tries }: CallRow): string {
-  const [asked, replied, tried] = [request, reply, tries].map((text) => JSON.stringify(text));
-  return `{"facts":${facts},"request":${asked},"reply":${replied},"tries":${tried}}\n`;
+/** The line of a call; JSON of the store is a text in it, so that not a character of it changes. */
+export function callLine(row: CallRow): string {
+  const texts = JSON_COLUMNS.map((name) => `"${name}":${JSON.stringify(row[name])}`);
+  return `{"facts":${row.facts},${texts.join(',')}}\n`;
 }
 
 /** What has been written or read before the last line. */
@@ -70,23 +71,17 @@ export function isTrailer(line: unknown): boolean {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The call of a line; nothing where it holds none. */
+/** The call of a line; nothing where it holds none. A line that an older version wrote lacks what that did not know. */
 export function callOf(line: unknown): CallRow | undefined {
   if (!isObject(line)) return undefined;
-  const { facts, request, reply, tries } = line;
-  if (!isObject(facts) || !isText(request) || !isText(reply) || !isText(tries)) return undefined;
+  const { facts, ...texts } = line;
+  if (!isObject(facts) || !JSON_COLUMNS.every((name) => isText(texts[name] ?? null))) return undefined;
   const { id, outcome } = facts;
   if (typeof id !== 'string' || !UUID.test(id) || !isOutcome(outcome)) return undefined;
-  return { id, outcome, facts: JSON.stringify(facts), request, reply, tries };
+  return wholeRow({ ...texts, id, outcome, facts: JSON.stringify(facts) });
 }
 
-const OUTCOMES: readonly unknown[] = [
-  'running',
-  'ok',
-  'failed',
-  'cancelled',
-  'interrupted',
-] satisfies CallRow['outcome'][];
+const OUTCOMES: readonly unknown[] = factOf('outcome').values ?? [];
 
 function isOutcome(value: unknown): value is CallRow['outcome'] {
   return OUTCOMES.includes(value);

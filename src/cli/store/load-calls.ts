@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
-import { startOf, type CallRow } from '../../call-store/call-row.js';
+import type { CallRow } from '../../call-store/call-row.js';
 import { writeCalls } from '../../call-store/call-writer.js';
 import { dayOf, oldestKeptDay, partitionName } from '../../call-store/upkeep/days.js';
 import { makeDays } from '../../call-store/upkeep/make-days.js';
 import { databaseTime } from '../../call-store/upkeep/partitions.js';
+import { startOf } from '../../calls/call-id.js';
 import type { Tables } from '../../database/tables.js';
 import { ANSWERED_WITHIN_MS, type Store } from './open-store.js';
 import { StoreFault, storeFault } from './store-fault.js';

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
-import { type CallRow, FACT_COLUMNS } from '../../call-store/call-row.js';
+import type { CallRow } from '../../call-store/call-row.js';
+import { JSON_COLUMNS, LARGE_COLUMNS, PLAIN_COLUMNS } from '../../calls/call-columns.js';
 import { storeFault } from './store-fault.js';
 
 /** Rows whose sizes are asked for at once. */
@@ -26,16 +27,13 @@ const SNAPSHOT = `
   set local idle_in_transaction_session_timeout = 0`;
 
 const SIZES = `
-  select id, coalesce(pg_column_size(question), 0) + coalesce(pg_column_size(answer), 0)
-    + coalesce(pg_column_size(request), 0) + coalesce(pg_column_size(reply), 0)
-    + coalesce(pg_column_size(tries), 0) as bytes
+  select id, ${LARGE_COLUMNS.map((name) => `coalesce(pg_column_size(${name}), 0)`).join(' + ')} as bytes
   from calls where id > $1 order by id limit ${LOOKED_AT}`;
 
 const ROWS = `
-  select calls.id, calls.outcome, row_to_json(fact)::text as facts, request::text, reply::text, tries::text
-  from calls, lateral (select ${Object.keys(FACT_COLUMNS)
-    .map((name) => `calls.${name}`)
-    .join(', ')}) as fact
+  select calls.id, calls.outcome, row_to_json(fact)::text as facts,
+    ${JSON_COLUMNS.map((name) => `${name}::text`).join(', ')}
+  from calls, lateral (select ${PLAIN_COLUMNS.map((name) => `calls.${name}`).join(', ')}) as fact
   where calls.id > $1 and calls.id <= $2 order by calls.id`;
 
 interface Size {

@@ -6,13 +6,13 @@ import type { CallTry, WholeCall } from './call.js';
 import { localTime } from './local-time.js';
 
 /** Fields that are shown below the others. */
-const BELOW = new Set(['question', 'answer', 'request', 'reply', 'tries']);
+const BELOW = new Set(['question', 'answer', 'input', 'request', 'reply', 'tries']);
 
 const INDENT = 2;
 
 type Screen = Pick<Terminal, 'columns' | 'colors'>;
 
-/** Everything about a call that people read; the request as the engine got it is in JSON alone. */
+/** Everything about a call that people read; the request, as it came and as the engine got it, is in JSON alone. */
 export function callText(call: WholeCall, screen: Screen): string {
   const { tries, question, answer, reply } = call;
   return [
