@@ -13,7 +13,6 @@ import { momentOf } from '../src/call-log/moment.js';
 import { Turns } from '../src/call-log/turns.js';
 import type { CallDto, CallPageDto, CallSummaryDto } from '../src/call-log/call-log.dto.js';
 import type { StatsDto } from '../src/call-log/stats.dto.js';
-import { FACT_COLUMNS } from '../src/call-store/call-row.js';
 import { partitionBounds, partitionName } from '../src/call-store/upkeep/days.js';
 import type { FieldError, Problem } from '../src/common/errors.js';
 import { loadSettings } from '../src/config/load-settings.js';
@@ -118,13 +117,24 @@ describe('GET /api/calls', () => {
     [`tag=${encodeURIComponent("a'b,{}")}`, { tags: ["a'b,{}"] }],
     ['min_latency=500', { total_ms: 500 }],
     ['min_latency=500&outcome=failed', { total_ms: 900, outcome: 'failed' }],
+    ['request_id=req-7', { request_id: 'req-7' }],
+    ['key=ops-7', { key_name: 'ops-7' }],
+    ['action=NEXT_PHASE', { action: 'NEXT_PHASE' }],
+    ['is_passed=true', { is_passed: true }],
+    ['is_passed=false', { is_passed: false }],
+    ['system_prompt_hash=c0ffee', { system_prompt_hash: 'c0ffee' }],
+    ['prompt_name=judge', { prompt_name: 'judge' }],
+    ['min_score=7.1', { score: 7.1 }],
+    ['max_score=-0.5', { score: -0.5 }],
+    ['min_score=5&max_score=6', { score: 6 }],
+    ['action=FOLLOW_UP&request_id=req-8', { action: 'FOLLOW_UP', request_id: 'req-8' }],
   ])('finds by %s what matches and nothing else', async (filter, facts) => {
     const found = callAt(start, facts);
     await store(
       found,
       callAt(start, { user_id: 'u-70', interview_id: 'int-70', prompt_version: 'v20', tags: ['mocks'] }),
-      callAt(start, { total_ms: 499.9 }),
-      callAt(start, { total_ms: null, outcome: 'running' }),
+      callAt(start, { total_ms: 499.9, score: 7, action: 'FOLLOW' }),
+      callAt(start, { total_ms: null, outcome: 'running', score: 4.9 }),
     );
     const { body } = await service.get<CallPageDto>(`/api/calls?from=${at(0)}&to=${at(1)}&${filter}`);
     expect(idsOf(body.calls)).toEqual([found.id]);
@@ -239,7 +249,7 @@ describe('a cursor', () => {
     ]);
   });
 
-  it.each(['user_id=u-7', 'min_latency=1', 'from=1970-01-02', 'outcome=ok'])(
+  it.each(['user_id=u-7', 'min_latency=1', 'from=1970-01-02', 'outcome=ok', 'max_score=1', 'is_passed=true'])(
     'is refused with another filter: %s',
     async (filter) => {
       expect(await findings(`/api/calls?interview_id=${mark}&${filter}&cursor=${cursor}`)).toMatchObject([
@@ -265,6 +275,17 @@ describe('parameters', () => {
     ['limit=', '/limit', /whole number/],
     ['min_latency=-1', '/min_latency', /^min_latency must be a whole number from 0 to 86400000$/],
     ['min_latency=1.5', '/min_latency', /whole number/],
+    ['min_score=high', '/min_score', /^min_score must be a number from -1000000 to 1000000$/],
+    ['max_score=1e3', '/max_score', /must be a number/],
+    ['max_score=', '/max_score', /must be a number/],
+    ['max_score=1000001', '/max_score', /must be a number/],
+    ['min_score=7&max_score=6.9', '/max_score', /^max_score must be at least min_score$/],
+    ['min_score=1&min_score=2', '/min_score', /must be a number/],
+    ['is_passed=yes', '/is_passed', /^is_passed must be one of the following values: true, false$/],
+    ['is_passed=true&is_passed=false', '/is_passed', /must be one of/],
+    ['request_id=', '/request_id', /^request_id must be one text of 1 to 200 characters/],
+    ['action=a%0Ab', '/action', /control characters/],
+    ['key_name=ops', '/key_name', /^is no parameter of this route/],
     ['outcome=success', '/outcome', /running, ok, failed, cancelled, interrupted$/],
     ['task=', '/task', /^task must be one of the following values: chat, /],
     ['task=nonsense', '/task', / chat_prompt, .* v1_chat, v1_completions, v1_embeddings$/],
@@ -340,6 +361,16 @@ describe('GET /api/calls/{id}', () => {
       reply: null,
       tries: null,
     });
+  });
+
+  it('shows the request as it was sent, and null for a call from before that was kept', async () => {
+    const call = callAt(start, { input: '{"task":"feedback","pass_mark":6}' });
+    const old = callAt(start);
+    await store(call, old);
+    const inputOf = async ({ id }: NewCall): Promise<unknown> =>
+      (await service.get<CallDto>(`/api/calls/${id}`)).body.input;
+    expect(await inputOf(call)).toEqual({ task: 'feedback', pass_mark: 6 });
+    expect(await inputOf(old)).toBeNull();
   });
 
   it('says where to find an id, and nothing of what was not asked for', async () => {
@@ -550,9 +581,25 @@ describe('GET /api/stats', () => {
       from: at(0),
       to: at(86_400_000),
       groups: [
-        { name: 'v1', calls: 5, failed: 2, avg_latency_ms: 106.25, avg_tokens: 144.5 },
-        { name: 'v2', calls: 1, failed: 0, avg_latency_ms: 148, avg_tokens: 163 },
-        { name: null, calls: 1, failed: 0, avg_latency_ms: null, avg_tokens: null },
+        {
+          name: 'v1',
+          calls: 5,
+          failed: 2,
+          avg_latency_ms: 106.25,
+          avg_tokens: 144.5,
+          scored: 0,
+          avg_score: null,
+        },
+        { name: 'v2', calls: 1, failed: 0, avg_latency_ms: 148, avg_tokens: 163, scored: 0, avg_score: null },
+        {
+          name: null,
+          calls: 1,
+          failed: 0,
+          avg_latency_ms: null,
+          avg_tokens: null,
+          scored: 0,
+          avg_score: null,
+        },
       ],
     });
   });
@@ -568,6 +615,59 @@ describe('GET /api/stats', () => {
       ['B', 1, 1],
       ['a', 1, 1],
       ['b-stub', 1, 0],
+    ]);
+  });
+
+  it.each<[by: string, facts: Partial<NewCall>, names: (string | null)[]]>([
+    ['task', { task: 'report' }, ['chat_message', 'report']],
+    ['system_prompt', { system_prompt_hash: 'c0ffee' }, ['c0ffee', null]],
+    ['key', { key_name: 'ops' }, ['ops', null]],
+    ['prompt_name', { prompt_name: 'judge' }, ['judge', null]],
+    ['action', { action: 'NEXT_PHASE' }, ['NEXT_PHASE', null]],
+    ['is_passed', { is_passed: false }, ['false', null]],
+  ])('puts calls together by %s', async (by, facts, names) => {
+    await store(callAt(start, facts), callAt(start));
+    const { groups } = await stats(`by=${by}&${period()}`);
+    expect(groups.map(({ name }) => name)).toEqual(names);
+  });
+
+  it('counts a call once under each of its tags', async () => {
+    await store(
+      callAt(start, { tags: ['a', 'b', 'a'] }),
+      callAt(start, { tags: ['b'] }),
+      callAt(start, { tags: [] }),
+    );
+    const { groups } = await stats(`by=tag&${period()}`);
+    expect(groups.map(({ name, calls }) => [name, calls])).toEqual([
+      ['a', 1],
+      ['b', 2],
+      [null, 1],
+    ]);
+  });
+
+  it('averages the scores of answered calls, with their number', async () => {
+    const feedback = { task: 'feedback', prompt_version: 'v1' };
+    await store(
+      callAt(start, { ...feedback, score: 7 }),
+      callAt(start, { ...feedback, score: 8 }),
+      callAt(start, { ...feedback, score: 8 }),
+      callAt(start, { ...feedback, score: 1, outcome: 'failed' }),
+      callAt(start, { prompt_version: 'v1' }),
+    );
+    const { groups } = await stats(`by=prompt_version&${period()}`);
+    expect(groups).toMatchObject([{ calls: 5, scored: 3, avg_score: 7.67 }]);
+  });
+
+  it('averages no scores of several tasks, whose scales differ', async () => {
+    await store(
+      callAt(start, { task: 'feedback', score: 7, key_name: 'ops' }),
+      callAt(start, { task: 'report', score: 70, key_name: 'ops' }),
+      callAt(start, { task: 'report', score: 60, key_name: 'app' }),
+    );
+    const { groups } = await stats(`by=key&${period()}`);
+    expect(groups).toMatchObject([
+      { name: 'app', scored: 1, avg_score: 60 },
+      { name: 'ops', scored: 2, avg_score: null },
     ]);
   });
 
@@ -591,7 +691,8 @@ describe('GET /api/stats', () => {
 
   it.each([
     ['', '/by'],
-    ['by=task', '/by'],
+    ['by=user_id', '/by'],
+    ['by=tag&by=task', '/by'],
     ['by=model&from=2999-01-01', '/to'],
     ['by=model&form=2026-11-21', '/form'],
   ])('refuses wrong parameters: %p', async (query, path) => {
@@ -823,10 +924,14 @@ describe('turns', () => {
 describe('docs/logs.md', () => {
   const page = readFileSync('docs/logs.md', 'utf8');
 
-  it('explains every column', () => {
+  it('explains every parameter of a list, and everything that numbers are grouped by', () => {
     const named = new Set([...page.matchAll(/`(\w+)`/g)].map(([, name]) => name));
-    const columns = [...Object.keys(FACT_COLUMNS), 'request', 'reply', 'tries'];
-    expect(columns.filter((name) => !named.has(name))).toEqual([]);
+    const { paths } = JSON.parse(readFileSync('openapi.json', 'utf8')) as {
+      paths: Record<string, { get: { parameters: { name: string; schema: { enum?: string[] } }[] } }>;
+    };
+    const parameters = paths['/api/calls']?.get.parameters.map(({ name }) => name) ?? [];
+    const groupings = paths['/api/stats']?.get.parameters.flatMap(({ schema }) => schema.enum ?? []) ?? [];
+    expect([...parameters, ...groupings].filter((name) => !named.has(name))).toEqual([]);
   });
 
   it('shows a call with the fields that a list has, in their order', async () => {

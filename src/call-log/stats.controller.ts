@@ -12,7 +12,7 @@ export class StatsController {
   constructor(private readonly service: StatsService) {}
 
   /**
-   * Counts calls and averages their latency and tokens, by prompt version or by model.
+   * Counts calls and averages their latency, tokens and score, by what they have in common.
    * @remarks Without a period: the last 24 hours. docs/logs.md explains what is counted.
    */
   @Get()

@@ -5,6 +5,7 @@ import { type CallGroup, type Grouping, GROUPINGS } from './stats.repository.js'
 
 /** What is counted. */
 export class StatsQueryDto {
+  /** What the calls of a group have in common. */
   @IsIn(GROUPINGS)
   @ApiProperty({ enum: GROUPINGS })
   by!: Grouping;
@@ -28,7 +29,10 @@ export class StatsQueryDto {
 
 /** Calls that have something in common. */
 export class CallGroupDto implements CallGroup {
-  /** The prompt version or the model (the one that answered, else the one asked for); null for calls without. */
+  /**
+   * What they have in common, such as a task, or the model (the one that answered, else the one asked for); null for calls
+   * without. A call with several tags is in the group of each.
+   */
   name!: string | null;
 
   @ApiProperty({ type: 'integer' })
@@ -43,6 +47,13 @@ export class CallGroupDto implements CallGroup {
 
   /** Tokens of prompt and answer, on average of the answered ones. */
   avg_tokens!: number | null;
+
+  /** Answered calls that have a score. */
+  @ApiProperty({ type: 'integer' })
+  scored!: number;
+
+  /** Their score on average; null where none has one, or where they belong to several tasks, whose scales differ. */
+  avg_score!: number | null;
 }
 
 /** Numbers of a period. */
