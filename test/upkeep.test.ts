@@ -4,16 +4,19 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client, Pool } from 'pg';
+import type { StoredOutcome } from '../src/calls/call-columns.js';
 import { forgetInstances, markInterrupted } from '../src/call-store/upkeep/dead-instances.js';
+import { buildIndexes } from '../src/call-store/upkeep/build-indexes.js';
 import { dayOf, dayOfPartition, partitionBounds, partitionName } from '../src/call-store/upkeep/days.js';
-import { makeDays } from '../src/call-store/upkeep/make-days.js';
+import { makeDays, ROW_TARGET_BYTES } from '../src/call-store/upkeep/make-days.js';
 import { listPartitions } from '../src/call-store/upkeep/partitions.js';
 import { deleteOldCalls, dropOldDays } from '../src/call-store/upkeep/retention.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { migrate } from '../src/database/migrate.js';
 import { up as makeCalls } from '../src/database/migrations/0001-calls.js';
 import { up as keepThirdOfAPage } from '../src/database/migrations/0002-third-of-a-page.js';
-import { ROW_TARGET_BYTES, type StoredOutcome, type Tables } from '../src/database/tables.js';
+import { up as addInputAndVerdict } from '../src/database/migrations/0003-input-and-verdict.js';
+import type { Tables } from '../src/database/tables.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
 import { startService, type TestService } from './support/service.js';
 
@@ -270,6 +273,163 @@ describe('making days', () => {
   });
 });
 
+/** How far the index by request is: the log's own, and by tables whether their part is sound and joined to it. */
+async function requestIndexes(): Promise<{ whole: boolean; tables: Record<string, string> }> {
+  const { rows } = await sql<{ name: string; state: string }>`
+    select relid::regclass::text as name,
+      case when not isleaf then (select indisvalid::text from pg_index where indexrelid = 'calls_request'::regclass)
+      else coalesce((
+        select case when not indisvalid then 'invalid' when inhparent is null then 'alone' else 'joined' end
+        from pg_index left join pg_inherits on inhrelid = indexrelid
+        where indrelid = relid and pg_get_indexdef(indexrelid) like '%(request_id)'
+      ), 'missing') end as state
+    from pg_partition_tree('calls') order by 1`.execute(db);
+  const { calls, ...tables } = Object.fromEntries(rows.map((row) => [row.name, row.state]));
+  return { whole: calls === 'true', tables };
+}
+
+/** The tables of the log, all in one state. */
+const allOf = (state: string, ...tables: string[]): Record<string, string> =>
+  Object.fromEntries([...tables, 'calls_other'].map((table) => [table, state]));
+
+describe('the index by request', () => {
+  const never = new AbortController().signal;
+
+  /** A log of three days as the last version left it, with a call in one of them, under the new schema. */
+  async function oldLog(): Promise<string[]> {
+    const old = db as Kysely<unknown>;
+    await makeCalls(old);
+    await keepThirdOfAPage(old);
+    const days = WEEK.slice(0, 3);
+    for (const [number, table] of days.entries()) {
+      const { from, to } = partitionBounds(dayOf(NOW, number));
+      await sql`
+        create table ${sql.table(table)} partition of calls for values from (${sql.lit(from)}) to (${sql.lit(to)})`.execute(
+        db,
+      );
+    }
+    await addCall(NOW);
+    await addInputAndVerdict(old);
+    return days;
+  }
+
+  it('is there at once where there are no calls', async () => {
+    await migrate(db);
+    await makeDays(db, NOW);
+
+    expect(await requestIndexes()).toEqual({ whole: true, tables: allOf('joined', ...WEEK) });
+  });
+
+  it('is not waited for where there are calls', async () => {
+    const days = await oldLog();
+
+    expect(await requestIndexes()).toEqual({ whole: false, tables: allOf('missing', ...days) });
+  });
+
+  it('is there at once for days that are made later', async () => {
+    const days = await oldLog();
+    await makeDays(db, NOW);
+
+    const { tables } = await requestIndexes();
+
+    expect(tables).toEqual({ ...allOf('joined', ...WEEK), ...allOf('missing', ...days) });
+  });
+
+  it('is built for the days that were there, and for those without a table, and is whole then', async () => {
+    await oldLog();
+    await makeDays(db, NOW);
+
+    const { built, postponed } = await buildIndexes(pool, db, never);
+
+    expect({ built: built.length, postponed }).toEqual({ built: 4, postponed: [] });
+    expect(await requestIndexes()).toEqual({ whole: true, tables: allOf('joined', ...WEEK) });
+  });
+
+  it('is built once', async () => {
+    await oldLog();
+    await buildIndexes(pool, db, never);
+
+    expect(await buildIndexes(pool, db, never)).toEqual({ built: [], postponed: [] });
+  });
+
+  it('is whole also where the last day without it was dropped', async () => {
+    const days = await oldLog();
+    const [oldest = '', ...others] = days;
+    for (const table of [...others, 'calls_other']) {
+      await sql`create index ${sql.table(`${table}_request_id_idx`)} on ${sql.table(table)} (request_id)`.execute(
+        db,
+      );
+      await sql`alter index calls_request attach partition ${sql.table(`${table}_request_id_idx`)}`.execute(
+        db,
+      );
+    }
+    await sql`drop table ${sql.table(oldest)}`.execute(db);
+    await buildIndexes(pool, db, never);
+
+    expect(await requestIndexes()).toEqual({ whole: true, tables: allOf('joined', ...others) });
+  });
+
+  it('is built while calls are written, which do not wait for it', async () => {
+    await oldLog();
+    const client = await connect();
+    await client.query('begin; lock table calls in row exclusive mode');
+    const built = buildIndexes(pool, db, never);
+    await untilBuilding();
+
+    await addCall(NOW);
+    await client.query('commit');
+
+    expect((await built).built).toHaveLength(4);
+  });
+
+  it('that was broken off is built anew', async () => {
+    const days = await oldLog();
+    const client = await connect();
+    await client.query('begin; lock table calls in row exclusive mode');
+    const ending = new AbortController();
+    const ended = expect(buildIndexes(pool, db, ending.signal)).rejects.toThrow();
+    await untilBuilding();
+    ending.abort();
+    await ended;
+    await client.query('commit');
+    expect(Object.values((await requestIndexes()).tables)).toContain('invalid');
+
+    await buildIndexes(pool, db, never);
+
+    expect(await requestIndexes()).toEqual({ whole: true, tables: allOf('joined', ...days) });
+  });
+
+  it('is left to the one who builds it', async () => {
+    await oldLog();
+    const client = await connect();
+    await client.query('select pg_advisory_lock(7316024985)');
+
+    expect(await buildIndexes(pool, db, never)).toEqual({ built: [], postponed: [] });
+  });
+
+  it('is joined later where somebody is at the day for long', async () => {
+    const days = await oldLog();
+    await sql`create index calls_20260301_request_id_idx on calls_20260301 (request_id)`.execute(db);
+    const client = await connect();
+    await client.query('begin; select from calls_20260301');
+
+    const { postponed } = await buildIndexes(pool, db, never);
+    await client.query('rollback');
+
+    expect(postponed).toEqual(['calls_20260301_request_id_idx']);
+    await buildIndexes(pool, db, never);
+    expect(await requestIndexes()).toEqual({ whole: true, tables: allOf('joined', ...days) });
+  });
+});
+
+/** Fulfilled once an index that is being built waits for somebody. */
+async function untilBuilding(): Promise<void> {
+  const waits = sql`
+    select from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like 'create index concurrently%'`;
+  while ((await waits.execute(db)).rows.length === 0);
+}
+
 describe('retention', () => {
   beforeEach(() => migrate(db));
 
@@ -428,6 +588,7 @@ describe('a service with upkeep', () => {
     const { rows } = await sql`select name, cron from pgboss.schedule order by name`.execute(db);
     expect(rows).toEqual([
       { name: 'call-log-days', cron: '7 * * * *' },
+      { name: 'call-log-indexes', cron: '37 * * * *' },
       { name: 'call-log-interrupted', cron: '* * * * *' },
     ]);
   });

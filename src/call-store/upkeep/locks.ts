@@ -35,8 +35,13 @@ export async function changeTables<T>(
       return await change(transaction);
     });
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === LOCK_NOT_AVAILABLE || code === QUERY_CANCELED) return 'postponed';
+    if (isGivingWay(error)) return 'postponed';
     throw error;
   }
+}
+
+/** Whether a statement was ended because somebody else was in its way, or because it would have been in theirs. */
+export function isGivingWay(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === LOCK_NOT_AVAILABLE || code === QUERY_CANCELED;
 }

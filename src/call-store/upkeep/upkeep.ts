@@ -4,6 +4,7 @@ import { Settings } from '../../config/settings.js';
 import { DatabaseService } from '../../database/database.service.js';
 import { Jobs } from '../../jobs/jobs.js';
 import { reportFailure } from '../../jobs/report-failure.js';
+import { BUILT_WITHIN_SECONDS, buildIndexes } from './build-indexes.js';
 import { DEAD_AFTER_SECONDS, forgetInstances, markInterrupted } from './dead-instances.js';
 import { STATEMENT_WITHIN_MS } from './locks.js';
 import { makeDays } from './make-days.js';
@@ -15,7 +16,7 @@ const END_WITHIN_MS = 2000;
 
 /**
  * What the call log needs in the background: tables for the coming days, an end for old ones and for the calls of
- * instances that died. It never delays or fails anything else.
+ * instances that died, and indexes that a newer version asks for. It never delays or fails anything else.
  */
 @Injectable()
 export class Upkeep implements OnModuleInit, OnApplicationShutdown {
@@ -45,6 +46,13 @@ export class Upkeep implements OnModuleInit, OnApplicationShutdown {
       cron: '* * * * *',
       atStart: false,
       run: () => this.#endInterrupted(),
+    });
+    this.jobs.register({
+      queue: 'call-log-indexes',
+      cron: '37 * * * *',
+      atStart: true,
+      withinSeconds: BUILT_WITHIN_SECONDS,
+      run: (signal) => this.#buildIndexes(signal),
     });
     this.database.whenUp(() => {
       this.#upSince = performance.now();
@@ -116,5 +124,16 @@ export class Upkeep implements OnModuleInit, OnApplicationShutdown {
     const calls = await markInterrupted(this.database.db);
     if (calls > 0)
       this.#logger.warn({ message: 'calls of instances that died are marked interrupted', calls });
+  }
+
+  async #buildIndexes(signal: AbortSignal): Promise<void> {
+    const { built, postponed } = await buildIndexes(this.database.pool, this.database.db, signal);
+    if (built.length > 0) this.#logger.log({ message: 'indexes of the call log are built', indexes: built });
+    if (postponed.length > 0) {
+      this.#logger.warn({
+        message: 'indexes of the call log are built later: somebody reads or writes for long',
+        indexes: postponed,
+      });
+    }
   }
 }
