@@ -8,6 +8,7 @@ import type { CallRecord } from '../calls/call-record.js';
 import type { RowWrite } from '../calls/row-write.js';
 import { callRow, type CallRow, mapTexts, wholeRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
+import { commitWithWrites, type Settled, type SettlingRow } from './commit-with-writes.js';
 import { COMMIT_BOUNDS } from './commit-bounds.js';
 import { GroupCommit } from './group-commit.js';
 import { Instance } from './instance.js';
@@ -103,14 +104,57 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
 
   /**
    * Writes a call as it stands. Fulfilled once that survives a crash.
+   *
+   * `writes` are committed in one transaction with the row. Where that is not possible the row is kept all the same, and
+   * each statement that was not committed is told `missed`. See `RowWrite` for the one case in which that is not known:
+   * the row then goes to disk as well, and its id keeps it from being stored twice.
    * @throws ServiceError CALL_LOG_FULL where nothing can keep it and LOG_REQUIRED is set; else it is counted as dropped
    */
-  write(call: CallRecord, _writes: readonly RowWrite[] = []): Promise<void> {
-    return this.#commits.add(callRow(call, this.instance.id, this.settings.logContent === 'full'));
+  write(call: CallRecord, writes: readonly RowWrite[] = []): Promise<void> {
+    const row = callRow(call, this.instance.id, this.settings.logContent === 'full');
+    return this.#commits.add(writes.length === 0 ? row : Object.assign(row, { writes }));
   }
 
   /** @returns rows that nothing has kept, where LOG_REQUIRED is set */
   async #keep(rows: readonly CallRow[]): Promise<ReadonlyMap<CallRow, Error>> {
+    const settling = rows.filter(hasWrites);
+    if (settling.length === 0) return this.#keepRows(rows);
+    const others = rows.filter((row) => !hasWrites(row));
+    const [refused, unsettled] = await Promise.all([
+      others.length === 0 ? new Map<CallRow, Error>() : this.#keepRows(others),
+      this.#settle(settling),
+    ]);
+    return new Map([...refused, ...unsettled]);
+  }
+
+  /** As `#keep`, for rows with statements to be committed with them. */
+  async #settle(rows: readonly SettlingRow[]): Promise<ReadonlyMap<CallRow, Error>> {
+    const { problem, pool } = this.database;
+    const { missed, left, lost }: Settled =
+      problem === undefined
+        ? await commitWithWrites(pool, rows, this.#timeoutMs)
+        : { missed: new Map(), left: new Map(rows.map((row) => [row, away(problem)])) };
+    if (lost) this.database.lost(lost);
+    const refused = left.size === 0 ? new Map<CallRow, Error>() : await this.#keepRows([...left.keys()]);
+    for (const [write, reason] of missed) this.#tellMissed(write, reason);
+    for (const [{ writes }, reason] of left) for (const write of writes) this.#tellMissed(write, reason);
+    return refused;
+  }
+
+  /** A stage that fails here must not fail the calls of others. */
+  #tellMissed(write: RowWrite, reason: Error): void {
+    try {
+      write.missed(reason);
+    } catch (error) {
+      this.#logger.error({
+        message: 'a statement that was not committed with its call is not made up for',
+        reason: (error as Error).message,
+      });
+    }
+  }
+
+  /** As `#keep`, for rows alone. */
+  async #keepRows(rows: readonly CallRow[]): Promise<ReadonlyMap<CallRow, Error>> {
     if (this.database.problem === undefined) {
       try {
         await this.#insert(rows, this.#timeoutMs);
@@ -228,6 +272,14 @@ function inWords(row: CallRow): CallRow {
 function asText(row: CallRow): CallRow {
   const { id, outcome, facts } = row;
   return { id, outcome, facts, ...mapTexts(row, (text) => JSON.stringify(String(text))) };
+}
+
+function hasWrites(row: CallRow): row is SettlingRow {
+  return row.writes !== undefined;
+}
+
+function away(problem: string): Error {
+  return new Error(`the database is away: ${problem}`);
 }
 
 /** Whether the database refused what the rows hold: SQLSTATE classes 22, data, 23, constraints, and 54, limits. */
