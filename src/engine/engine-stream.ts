@@ -128,18 +128,25 @@ export class EngineStream {
     if (event.usage) tally.count(usageOf(event.usage));
     const first = choiceOf(event, dialect);
     if (!first) return { data, content: '', reasoning: '', isUsage: true };
-    for (const choice of event.choices ?? []) this.#watch(choice, reasoningTokensOf(event.usage));
-    return { data, ...textOf(first.delta), isUsage: false };
+    const reasoningTokens = reasoningTokensOf(event.usage);
+    const { content, reasoning } = this.#watch(first, reasoningTokens);
+    for (const choice of event.choices?.slice(1) ?? []) this.#watch(choice, reasoningTokens);
+    return { data, content, reasoning, isUsage: false };
   }
 
-  #watch(choice: WireChoice, reasoningTokens: number | undefined): void {
+  /** @returns the words of the choice */
+  #watch(
+    choice: WireChoice,
+    reasoningTokens: number | undefined,
+  ): { readonly content: string; readonly reasoning: string } {
     const { guard, tally, askedAt, choices } = this.reading;
     const index = choice.index ?? 0;
-    if (index >= choices) return;
+    const text = textOf(choice.delta);
+    if (index >= choices) return text;
     if (choice.finish_reason) this.#end(index, choice);
-    const { content, reasoning } = textOf(choice.delta);
+    const { content, reasoning } = text;
     const said = content || (typeof choice.text === 'string' ? choice.text : '') || argumentsOf(choice);
-    if (!said && !reasoning) return;
+    if (!said && !reasoning) return text;
     this.firstTokenMs ??= performance.now() - askedAt;
     guard.started();
     tally.piece();
@@ -149,6 +156,7 @@ export class EngineStream {
       tally.said += said;
       this.runaway ??= watchdog.content(said);
     }
+    return text;
   }
 
   #end(index: number, choice: WireChoice): void {
