@@ -312,7 +312,8 @@ export class Settings {
 
   @FromEnv({
     section: STORE,
-    about: 'false leaves making and dropping days of the call log to another replica on the same database.',
+    about:
+      'false leaves background jobs, the upkeep of the call log among them, to another replica on the same database.',
     read: flag,
   })
   upkeep = true;
