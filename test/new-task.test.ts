@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startBuilt } from './support/built-service.js';
 
-/** A copy of the project beside its own packages, which are found from there. */
-const COPY = resolve('node_modules/.cache/new-task');
+/** A copy of the project, with a link to the packages of this one. */
+const COPY = mkdtempSync(join(tmpdir(), 'new-task-'));
 const FILES = ['nest-cli.json', 'package.json', '.swcrc', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** Runs one of the project's own programs in the copy. */
@@ -36,8 +37,6 @@ function addToAppModule(): void {
 
 describe('a sixth kind of question: one folder, and one line in app.module.ts', () => {
   beforeAll(() => {
-    rmSync(COPY, { recursive: true, force: true });
-    mkdirSync(COPY, { recursive: true });
     // The client takes most of a build's time, and knows no task.
     cpSync('src', join(COPY, 'src'), {
       recursive: true,
