@@ -293,6 +293,29 @@ describe('a stage', () => {
     expect(ended).toEqual(['second', 'first']);
   });
 
+  it('may commit a statement with the row', async () => {
+    const headless = await startHeadless();
+    const { pool } = headless.app.get(DatabaseService);
+    const table = `settled_${crypto.randomUUID().replaceAll('-', '')}`;
+    await pool.query(`create table ${table} (call_id uuid primary key, tokens integer)`);
+    useStages(headless, {
+      name: 'settles',
+      end: ({ record }) => ({
+        text: `insert into ${table} values ($1, $2)`,
+        values: [record.facts.callId, record.usage.total_tokens],
+        missed: (reason) => {
+          throw reason;
+        },
+      }),
+    });
+
+    const { facts, usage } = await headless.pipeline.run(structured(feedbackTask, PROMPTS), jobContext());
+
+    const { rows } = await pool.query(`select call_id, tokens from ${table} join calls on id = call_id`);
+    await pool.query(`drop table ${table}`);
+    expect(rows).toEqual([{ call_id: facts.callId, tokens: usage.total_tokens }]);
+  });
+
   it('that refuses ends a call with a row, a code and no engine asked', async () => {
     const headless = await startHeadless();
     useStages(headless, failing('before'));

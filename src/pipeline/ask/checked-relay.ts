@@ -31,13 +31,14 @@ export function checkedRelay(
   request: RelayRequest,
   details: RelayDetails,
 ): Question<RelayedReply> {
-  const common = relayed(task, request, details.sent, (changed) =>
+  const passed = neutralised(request);
+  const common = relayed(task, request, passed, details.sent, (changed) =>
     checkedRelay(task, schema, changed, details),
   );
   return {
     ...common,
     ask: async (call) => {
-      const reply = await ask(call, task, schema, request);
+      const reply = await ask(call, task, schema, passed.request);
       if (call.sink) common.deliver(call, reply);
       return reply;
     },
@@ -48,13 +49,12 @@ async function ask(
   call: Call,
   task: Task,
   schema: CallersSchema,
-  asked: RelayRequest,
+  request: RelayRequest,
 ): Promise<RelayedReply> {
   const { defaultMaxTokens, structuredMaxAttempts: maxAttempts } = call.settings;
-  const { request } = neutralised(asked);
   // Of the two names for it OpenAI's newer models take this one alone, and engines take both.
   const { messages, max_tokens: _, ...rest } = request.body as CheckedBody;
-  const maxTokens = asked.maxTokens ?? defaultMaxTokens;
+  const maxTokens = request.maxTokens ?? defaultMaxTokens;
   const first = { messages, maxTokens, thinking: task.thinking };
   let json = '';
   const asker = {
@@ -67,7 +67,7 @@ async function ask(
     },
   };
   const filters = new TextFilters(MARKS_ONLY, call.openFilters);
-  const bounds = { maxAttempts, ceiling: asked.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
+  const bounds = { maxAttempts, ceiling: request.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
   const judged = { ...MARKS_ONLY, schema, rules: [], filters };
   const value = await askUntilValid(asker, judged, first, undefined, bounds, undefined);
   return { json: withContent(filters.isGuarded ? filterReply(json, filters).value : json, value) };

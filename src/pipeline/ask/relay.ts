@@ -49,16 +49,18 @@ interface TextBody extends RelayBody {
  * Errors besides the engine's: GUARD_BLOCKED. Once a stream has begun, an error is its last event.
  */
 export function relay(task: Task, request: RelayRequest, details: RelayDetails): Question<RelayedReply> {
+  const passed = neutralised(request);
   return {
-    ...relayed(task, request, details.sent, (changed) => relay(task, changed, details)),
-    ask: (call) => ask(call, request, details),
+    ...relayed(task, request, passed, details.sent, (changed) => relay(task, changed, details)),
+    ask: (call) => ask(call, passed, details),
   };
 }
 
-/** The parts of a question that all requests have which are passed on. */
+/** The parts that all questions have whose request is passed on. */
 export function relayed(
   task: Task,
   request: RelayRequest,
+  passed: Neutralised,
   sent: object,
   again: (request: RelayRequest) => Question<RelayedReply>,
 ): Omit<Question<RelayedReply>, 'ask'> {
@@ -73,7 +75,7 @@ export function relayed(
       }),
     },
     asked: lastQuestionIn(body),
-    input: () => differing(sent, body),
+    input: () => differing(sent, passed.request.body),
     rewrite: (change) => again({ ...request, body: rewritten(body, change) }),
     deliver: (call, { json }) => {
       for (const event of eventsOf(json, request.wantsUsage === true))
@@ -84,7 +86,13 @@ export function relayed(
 }
 
 /** A request whose messages hold no chat marks, and whether they held any. */
-export function neutralised(request: RelayRequest): { request: RelayRequest; hadMarks: boolean } {
+export interface Neutralised {
+  readonly request: RelayRequest;
+  readonly hadMarks: boolean;
+}
+
+/** Makes the chat marks in messages harmless, whoever wrote them. */
+export function neutralised(request: RelayRequest): Neutralised {
   const { messages } = request.body as TextBody;
   if (!messages) return { request, hadMarks: false };
   let marked = 0;
@@ -98,11 +106,14 @@ export function neutralised(request: RelayRequest): { request: RelayRequest; had
   return { request: { ...request, body }, hadMarks: true };
 }
 
-async function ask(call: Call, asked: RelayRequest, { rewrite }: RelayDetails): Promise<RelayedReply> {
+async function ask(
+  call: Call,
+  { request: first, hadMarks }: Neutralised,
+  { rewrite }: RelayDetails,
+): Promise<RelayedReply> {
   const { record } = call;
-  const { request: first, hadMarks } = neutralised(asked);
   const filters = new TextFilters(hadMarks ? MARKS_ONLY : undefined, call.openFilters);
-  const wantsUsage = asked.wantsUsage === true;
+  const wantsUsage = first.wantsUsage === true;
   let request = first;
   for (let attempt = 1; ; attempt++) {
     const outcome =
