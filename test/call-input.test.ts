@@ -3,6 +3,7 @@ import type { CallDto } from '../src/call-log/call-log.dto.js';
 import { CHAT as V1_CHAT, COMPLETIONS, EMBEDDINGS, HELLO } from './support/openai-wire.js';
 import { MODEL_REPLIES, QUESTION, startService, type TestService } from './support/service.js';
 import { readStream } from './support/sse.js';
+import { useStages } from './support/stages.js';
 
 /** Asks, and returns what the log has of the call. */
 async function logged(service: TestService, path: string, body: object): Promise<CallDto> {
@@ -92,6 +93,29 @@ describe('the input of a call', () => {
     });
     const { body } = await service.get<CallDto>(`/api/calls/${String(headers['x-call-id'])}`);
     expect(body.input).toMatchObject({ options: { stream_fields: ['/score'] } });
+  });
+
+  it.each([
+    { path: '/api/feedback', body: { ...QUESTION, user_prompt: 'I am Kim.' } },
+    { path: '/api/chat/completions', body: { messages: [{ role: 'user', content: 'I am Kim.' }] } },
+    { path: '/chat', body: { message: 'I am Kim.' } },
+    { path: '/chat', body: { prompt: 'I am Kim.' } },
+    { path: V1_CHAT, body: { messages: [{ role: 'user', content: 'I am Kim.' }] } },
+    { path: V1_CHAT, body: { messages: [{ role: 'user', content: [{ type: 'text', text: 'I am Kim.' }] }] } },
+    { path: COMPLETIONS, body: { prompt: ['I am Kim.', 'Kim?'] } },
+    { path: EMBEDDINGS, body: { input: 'I am Kim.' } },
+  ])('at $path holds nothing that a stage has masked', async ({ path, body }) => {
+    const service = await startService();
+    useStages(service, {
+      name: 'masks the question',
+      before: (call) => {
+        call.question = call.question.rewrite((text) => text.replaceAll('Kim', '[NAME]'));
+        return undefined;
+      },
+    });
+    const call = await logged(service, path, body);
+    expect(JSON.stringify(call)).not.toContain('Kim');
+    expect(JSON.stringify(call)).toContain('[NAME]');
   });
 
   it('is absent under LOG_CONTENT=none', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ServiceError } from '../src/common/errors.js';
 import type { Fault } from '../src/engine/stub/faults.js';
 import {
   CHAT as V1_CHAT,
@@ -187,6 +188,27 @@ describe('a stage that masks a word', () => {
 
     expect((await call).content).toMatchObject({ answer: `This is ${MASK}.` });
   });
+});
+
+it('a text of which a mask leaves nothing is ENGINE_REPLY_EMPTY', async () => {
+  const service = await startService();
+  useStages(service, { name: 'masks all', filter: () => () => ({ write: () => '', end: () => '' }) });
+  service.stub.script(says('Kim'), says('Kim'));
+
+  expectProblem(await service.fail('/api/chat/completions', CHAT), 'ENGINE_REPLY_EMPTY');
+});
+
+it.each([
+  { order: [blocker, masker], name: 'blocks first' },
+  { order: [masker, blocker], name: 'masks first' },
+])('a sentence that is clean goes out whole where a chain $name', async ({ order }) => {
+  const service = await startService();
+  useStages(service, ...order);
+  service.stub.script(says('All is well, Kim. But the salary is low. Sorry.'));
+
+  const { events } = await readStream(service, '/api/chat/completions', CHAT);
+
+  expect(events.at(-1)?.data.reply).toMatchObject({ content: `All is well, ${MASK}.` });
 });
 
 describe('a stage that blocks a sentence of an object', () => {
@@ -406,13 +428,13 @@ describe('a stage that blocks a sentence of a request that is passed on', () => 
     });
   });
 
-  it('tells the tokens of a stream that it ends', async () => {
+  it('tells the tokens of a stream that it ends, where the engine counts as it goes', async () => {
     const service = await startBlocked();
     service.stub.script(says('All is well. But the salary is low. Sorry.'));
 
     const { chunks } = await readChunks(service, V1_CHAT, {
       ...HELLO,
-      stream_options: { include_usage: true },
+      stream_options: { include_usage: true, continuous_usage_stats: true },
     });
 
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: expect.any(Number) } });
@@ -426,6 +448,68 @@ describe('a stage that blocks a sentence of a request that is passed on', () => 
 
     await service.stub.waitFor(() => service.stub.running === 0);
     expect(service.stub.requests).toMatchObject([{ clientLeft: true }]);
+  });
+
+  it('ends every choice of a stream', async () => {
+    const service = await startBlocked();
+    const choices = [{ content: 'All is well. Good. ' }, { content: 'Fine. The salary is low. Sorry.' }];
+    service.stub.script({ kind: 'reply', choices });
+
+    const stream = await readChunks(service, COMPLETIONS, { prompt: ['a', 'b'], max_tokens: 50 });
+
+    expect([stream.finish(0), stream.finish(1)]).toContain('content_filter');
+    expect(stream.finish(0)).toBeDefined();
+    expect(stream.said(1)).toBe('Fine.');
+  });
+
+  it('lets the engine go, and has the try in the log, where a filter itself fails', async () => {
+    const service = await startService();
+    useStages(service, {
+      name: 'broken',
+      filter: () => () => ({
+        write: () => {
+          throw new Error('A bug of a guard');
+        },
+        end: () => '',
+      }),
+    });
+    service.stub.script({ kind: 'endless', text: 'All is well. ' });
+    const call = nextCall(service);
+
+    const { status } = await service.post(V1_CHAT, { ...HELLO, stream: true });
+
+    expect(status).toBe(500);
+    await service.stub.waitFor(() => service.stub.running === 0);
+    expect(await call).toMatchObject({ code: 'INTERNAL_ERROR', tries: [{ engine: service.stub.url }] });
+  });
+
+  it('stops the reasoning of a checked reply', async () => {
+    const service = await startBlocked();
+    service.stub.script({
+      kind: 'reply',
+      content: JSON.stringify({ word: 'fine' }),
+      reasoning: 'The salary is low.',
+    });
+
+    const body = { ...CHECKED, chat_template_kwargs: { enable_thinking: true } };
+    const reply = await service.post(V1_CHAT, body, VALIDATE);
+
+    expectOpenAiError(reply, 'GUARD_BLOCKED');
+  });
+
+  it('streams a checked reply only after every stage has seen it', async () => {
+    const service = await startService();
+    useStages(service, {
+      name: 'refuses the answer',
+      after: () => {
+        throw new ServiceError('GUARD_BLOCKED', REASON);
+      },
+    });
+    service.stub.script(says({ word: 'fine' }));
+
+    const reply = await service.post(V1_CHAT, { ...CHECKED, stream: true }, VALIDATE);
+
+    expectOpenAiError(reply, 'GUARD_BLOCKED');
   });
 
   it.each([false, true])('has a checked reply asked for once more; streamed: %s', async (streams) => {

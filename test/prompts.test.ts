@@ -4,7 +4,8 @@ import { firstTurn, loadInterview, nextTurn, stepPrompts, type Turn } from '../e
 import { feedbackTask } from '../src/feedback/feedback.task.js';
 import { interviewStepTask } from '../src/interview/interview-step.task.js';
 import { buildMessages } from '../src/prompts/build-messages.js';
-import { neutraliseMarks, restoreMarks, restoreMarksIn } from '../src/text/chat-marks.js';
+import { neutraliseMarks, restoreMarks } from '../src/text/chat-marks.js';
+import { restoreMarksIn } from './support/marks.js';
 import { reportTask } from '../src/report/report.task.js';
 import { MODEL_REPLIES, QUESTION, startService } from './support/service.js';
 import { firstOnWire, wire } from './support/wire.js';

@@ -30,8 +30,10 @@ export interface Question<R extends object = object> {
    * @throws ServiceError
    */
   ask(call: Call): Promise<R>;
-  /** Streams an answer that a stage gave. */
+  /** Streams an answer that is there as a whole, given by a stage for instance. */
   deliver(call: Call, reply: R): void;
+  /** Whether `ask` leaves it to `deliver` to stream the answer. */
+  readonly streamsWhole?: true;
   /** Puts the reply into the record, in the form in which the log keeps it. */
   keep(content: CallContent, reply: R): void;
   /** What the answer decides. */
@@ -61,6 +63,7 @@ export class Call {
     this.#budget = this.#newBudget(record.startedAt + settings.requestTimeout * 1000);
   }
 
+  /** Who asks, and whether they still wait. */
   get context(): CallContext {
     return this.record.context;
   }

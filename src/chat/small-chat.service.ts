@@ -33,8 +33,11 @@ export class SmallChatService {
       { role: 'system', content: prompt.text },
       { role: 'user', content: message },
     ] as const;
-    const sent = { message, prompt_version: prompt.version };
-    const { reply, usage, facts } = await this.pipeline.run(
+    const sent = (asked: readonly { readonly content: string }[]) => ({
+      message: asked.at(-1)?.content,
+      prompt_version: prompt.version,
+    });
+    const { reply, facts } = await this.pipeline.run(
       text(messageTask, messages, { prompt, sent }),
       context.newCall(userId === undefined ? {} : { userId }),
     );
@@ -43,7 +46,7 @@ export class SmallChatService {
       model: facts.model,
       prompt_version: prompt.version,
       latency_ms: Math.round(facts.timing.total),
-      total_tokens: usage.total_tokens,
+      total_tokens: reply.usage.total_tokens,
       timestamp: new Date().toISOString().replace('Z', '000+00:00'),
     };
   }
@@ -56,7 +59,10 @@ export class SmallChatService {
   ): Promise<PromptReplyDto> {
     const options = model === undefined ? {} : { model };
     const { reply, facts } = await this.pipeline.run(
-      text(promptTask, [{ role: 'user', content: prompt }], { options, sent: { prompt } }),
+      text(promptTask, [{ role: 'user', content: prompt }], {
+        options,
+        sent: ([asked]) => ({ prompt: asked?.content }),
+      }),
       context.newCall(userId === undefined ? {} : { userId }),
     );
     return {

@@ -61,9 +61,10 @@ export class RequestContext {
     const stream = new EventStream(this.reply.raw, this.streamOptions, () => {
       call.leave('too slow');
     });
-    this.reply.hijack();
     const { callId, provider } = call.facts ?? {};
     stream.open({ ...this.reply.getHeaders(), 'x-call-id': callId, 'x-provider': provider });
+    // Not before the head is out: until then an error is answered by the framework.
+    this.reply.hijack();
     return stream;
   }
 

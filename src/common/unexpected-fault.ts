@@ -1,9 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { ServiceError } from './errors.js';
 
-const logger = new Logger('Http');
+const logger = new Logger('Fault');
 
-/** Logs a fault that nobody foresaw, and makes the error that a caller may see of it. */
+/**
+ * Logs a fault that nobody foresaw, and returns the error that a caller may see.
+ * @param requestId id of the request or the job that met it
+ */
 export function unexpectedFault(thrown: unknown, requestId: string): ServiceError {
   logger.error({
     message: 'unexpected fault',

@@ -89,9 +89,9 @@ export class EngineStream {
     return undefined;
   }
 
-  /** Ends the engine's work: what has come is enough. */
+  /** Ends the engine's work, where there is any left: what has come is enough. */
   stop(): void {
-    this.reading.guard.end();
+    if (!this.isWhole) this.reading.guard.end();
   }
 
   #cut(): EngineFault {

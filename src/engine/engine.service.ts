@@ -308,7 +308,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Says what of the settings does not fit what the engine reports. */
+  /** Warns where settings and engine disagree. */
   #compare({ models, contextTokens }: EngineAddress): void {
     const { modelName, maxModelLen, engineKind } = this.settings;
     if (engineKind === 'stub') return;

@@ -7,11 +7,12 @@ import type { Try } from './try.js';
 /** A streamed reply that is handed on while it comes. Its try ends when it does. */
 export class OpenReply {
   #first: readonly StreamEvent[] | undefined;
+  #isClosed = false;
 
   private constructor(
     private readonly one: Try,
     private readonly stream: EngineStream,
-    /** Makes of what was thrown the error that the caller gets, and takes note of it. */
+    /** Turns a thrown value into the error that the caller gets, and ends the try with it. */
     private readonly onFault: (thrown: unknown) => ServiceError,
   ) {}
 
@@ -41,9 +42,9 @@ export class OpenReply {
     return this.one.tally.said;
   }
 
-  /** The tokens that it has cost so far. */
-  get usage(): Usage {
-    return this.one.tally.usage;
+  /** The tokens that it has cost so far, by the engine's count; undefined where the engine has not counted. */
+  get usage(): Usage | undefined {
+    return this.one.tally.counted;
   }
 
   /**
@@ -62,14 +63,24 @@ export class OpenReply {
       const runaway = this.#runaway();
       if (runaway) throw runaway;
     } catch (thrown) {
+      this.#isClosed = true;
       throw this.onFault(thrown);
     }
+    this.one.succeed();
     this.#close();
     return undefined;
   }
 
   /** Ends the engine's work: what has come is enough, or of no use. */
   stop(): void {
+    this.stream.stop();
+    this.one.succeed();
+    this.#close();
+  }
+
+  /** Ends the engine's work where nobody can take the reply any more. Does nothing once the reply is over. */
+  abandon(): void {
+    if (this.#isClosed) return;
     this.stream.stop();
     this.#close();
   }
@@ -87,7 +98,8 @@ export class OpenReply {
   }
 
   #close(): void {
-    this.one.succeed();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.one.close();
   }
 }

@@ -96,7 +96,7 @@ export async function readStream(
   };
 }
 
-/** Makes a fault of whatever asking or reading threw. */
+/** Turns whatever asking or reading threw into a fault. */
 export function faultOf(thrown: unknown, guard: ReplyGuard): EngineFault {
   try {
     guard.check();

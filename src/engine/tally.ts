@@ -14,6 +14,11 @@ export class Tally {
     this.#usage = usage;
   }
 
+  /** The engine's own count; undefined where it has given none. */
+  get counted(): Usage | undefined {
+    return this.#usage;
+  }
+
   /** Takes note of a piece of text, which is one token or a little more. */
   piece(): void {
     this.#pieces++;

@@ -36,6 +36,7 @@ export class Try {
     return this.#goesOn;
   }
 
+  /** Leaves closing to the stream that was opened. */
   keepOpen(): void {
     this.#goesOn = true;
   }

@@ -125,7 +125,7 @@ export class Pipeline {
     const whole = early ?? (await question.ask(call));
     for (const stage of this.stages) await stage.after?.(call, whole);
     const reply = question.toCaller?.(whole, call) ?? whole;
-    if (early && call.sink) question.deliver(call, reply);
+    if (call.sink && (early || question.streamsWhole)) question.deliver(call, reply);
     call.record.verdict = question.verdictOf?.(whole) ?? {};
     question.keep(call.record.content, reply);
     return reply;

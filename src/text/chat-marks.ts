@@ -32,13 +32,3 @@ export function restoreMarks(text: string, { thinking }: { readonly thinking: bo
   const restored = text.replaceAll(HARMLESS_MARKS, '<');
   return thinking ? restored.replaceAll(HARMLESS_SWITCHES, '/') : restored;
 }
-
-/** {@link restoreMarks} for every text in a JSON value; keys stay as they are. */
-export function restoreMarksIn<T>(value: T, options: { readonly thinking: boolean }): T {
-  if (typeof value === 'string') return restoreMarks(value, options) as T;
-  if (Array.isArray(value)) return value.map((item: unknown) => restoreMarksIn(item, options)) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, own]) => [key, restoreMarksIn<unknown>(own, options)]),
-  ) as T;
-}

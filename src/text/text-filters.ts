@@ -82,21 +82,28 @@ const UNCHANGED: TextFilter = { write: (piece) => piece, end: () => '' };
 
 /** Filters one after the other. */
 class FilterChain implements TextFilter {
+  block: Block | undefined;
+
   constructor(private readonly filters: readonly TextFilter[]) {}
 
-  get block(): Block | undefined {
-    return this.filters.find(({ block }) => block !== undefined)?.block;
-  }
-
   write(piece: string): string {
-    let text = piece;
-    for (const filter of this.filters) text = filter.write(text);
-    return text;
+    return this.#pass(piece, false);
   }
 
   end(): string {
-    let text = '';
-    for (const filter of this.filters) text = filter.write(text) + filter.end();
+    return this.#pass('', true);
+  }
+
+  /** After a filter that blocks, the text is over for the filters behind it: they hold back nothing any more. */
+  #pass(piece: string, isEnd: boolean): string {
+    if (this.block) return '';
+    let text = piece;
+    let isOver = isEnd;
+    for (const filter of this.filters) {
+      text = filter.write(text) + (isOver ? filter.end() : '');
+      this.block ??= filter.block;
+      isOver ||= filter.block !== undefined;
+    }
     return text;
   }
 }

@@ -36,6 +36,8 @@ export async function askUntilValid<T, I, R extends Asked>(
 ): Promise<T> {
   const reports: AttemptReport[] = [];
   const note = (what: Judgement): unknown => call.record.judgements.push(what);
+  /** What every further request is made from: the first one, with the warning of a guardrail once there was one. */
+  let base = first;
   let request = first;
   let isWarned = false;
   for (let attempt = 1; ; attempt++) {
@@ -61,13 +63,14 @@ export async function askUntilValid<T, I, R extends Asked>(
     if (reply && !fields?.isSpoken) {
       if (attempt >= maxAttempts) throw invalid(flaw.flaw, reports);
       fields?.takeBack(flaw.reason);
-      request = reAsk(request, first, reply, flaw, ceiling);
+      request = reAsk(request, base, reply, flaw, ceiling);
+      if (flaw.flaw === 'blocked') base = { ...base, messages: request.messages };
       continue;
     }
     const standing = verdict.valid ? undefined : fields?.keep(flaw.errors);
     if (!standing) throw invalid(flaw.flaw, reports);
     const warning = flaw.flaw === 'blocked' && !isCut ? flaw.reason : undefined;
-    const rest = askForRest(task, first, standing, warning);
+    const rest = askForRest(task, base, standing, warning);
     if (!rest) {
       const whole = judgeStanding(task, standing.kept, input);
       if (!whole.valid) throw invalid(whole.flaw, reports);

@@ -1,12 +1,19 @@
 import type { Call, Question } from '../../calls/call.js';
-import type { FieldError } from '../../common/errors.js';
+import { type FieldError, ServiceError } from '../../common/errors.js';
 import type { ChatMessage, EngineReply, RelayRequest } from '../../engine/engine-request.js';
 import { TextFilters } from '../../text/text-filters.js';
 import type { Task } from '../define-task.js';
 import { filterReply } from '../out/relay-texts.js';
 import { askUntilValid } from './ask-until-valid.js';
 import { MAX_GROWTH } from './max-growth.js';
-import { MARKS_ONLY, neutralised, relayed, type RelayDetails, type RelayedReply } from './relay.js';
+import {
+  MARKS_ONLY,
+  neutralised,
+  relayed,
+  type RelayDetails,
+  type RelayedReply,
+  withModelOf,
+} from './relay.js';
 
 /** The caller's own schema, which the reply must fit. */
 export interface CallersSchema {
@@ -32,16 +39,13 @@ export function checkedRelay(
   details: RelayDetails,
 ): Question<RelayedReply> {
   const passed = neutralised(request);
-  const common = relayed(task, request, passed, details.sent, (changed) =>
-    checkedRelay(task, schema, changed, details),
+  const common = relayed(task, request, passed, details, (changed, sent) =>
+    checkedRelay(task, schema, changed, { ...details, sent }),
   );
   return {
     ...common,
-    ask: async (call) => {
-      const reply = await ask(call, task, schema, passed.request);
-      if (call.sink) common.deliver(call, reply);
-      return reply;
-    },
+    streamsWhole: true,
+    ask: (call) => ask(call, task, schema, withModelOf(call, passed.request)),
   };
 }
 
@@ -70,12 +74,16 @@ async function ask(
   const bounds = { maxAttempts, ceiling: request.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
   const judged = { ...MARKS_ONLY, schema, rules: [], filters };
   const value = await askUntilValid(asker, judged, first, undefined, bounds, undefined);
-  return { json: withContent(filters.isGuarded ? filterReply(json, filters).value : json, value) };
+  // The content has passed the filters as an object; its JSON must not pass them again.
+  const { value: others, block } = filters.isGuarded
+    ? filterReply(withContent(json, null), filters)
+    : { value: json };
+  if (block) throw new ServiceError('GUARD_BLOCKED', block.reason);
+  return { json: withContent(others, JSON.stringify(value)) };
 }
 
-function withContent(json: string, value: unknown): string {
+function withContent(json: string, content: string | null): string {
   const body = JSON.parse(json) as { choices: { message: object }[] };
-  const content = JSON.stringify(value);
   const choices = body.choices.map((choice) => ({ ...choice, message: { ...choice.message, content } }));
   return JSON.stringify({ ...body, choices });
 }

@@ -25,10 +25,11 @@ export type Verdict<T> =
 export interface Streamed {
   /** Adds what stands already, where the engine was asked only for the rest. */
   merge(value: unknown): unknown;
+  /** Which text it is, by its JSON pointer. */
   placeOf(path: string): TextPlace;
 }
 
-/** Of a reply that is judged before anybody has seen a word of it. */
+/** For a reply that is judged before any of it was sent. */
 const WHOLE: Streamed = {
   merge: (value) => value,
   placeOf: (path) => ({ path, kind: 'answer', isSpoken: false }),

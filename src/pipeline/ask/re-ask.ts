@@ -4,7 +4,7 @@ import type { StructuredShape } from '../define-task.js';
 import type { Standing } from '../out/field-stream.js';
 import type { Verdict } from './ladder.js';
 
-/** What of a request a next one may change. */
+/** The parts of a request that a retry may change. */
 export type Asked = Pick<OwnRequest, 'messages' | 'maxTokens' | 'thinking' | 'format'>;
 
 /** A reply longer than this many characters is not shown to the model again: it costs more than it explains. */

@@ -19,7 +19,7 @@ const ATTEMPTS = 2;
 /** Qwen's words /think and /no_think stay as they are: callers of OpenAI's API may mean them. */
 export const MARKS_ONLY = { thinking: false };
 
-/** A reply in OpenAI's own shape. */
+/** A reply in OpenAI's own shape. One that was streamed is gone: a stage cannot give it again from these. */
 export interface RelayedReply {
   /** The reply's JSON; empty where it was streamed. */
   readonly json: string;
@@ -27,7 +27,7 @@ export interface RelayedReply {
   readonly said?: string;
 }
 
-/** What is known of a request that is passed on besides the request. */
+/** Details of a request that is passed on, besides the request itself. */
 export interface RelayDetails {
   /** The body as the caller sent it. */
   readonly sent: object;
@@ -51,7 +51,7 @@ interface TextBody extends RelayBody {
 export function relay(task: Task, request: RelayRequest, details: RelayDetails): Question<RelayedReply> {
   const passed = neutralised(request);
   return {
-    ...relayed(task, request, passed, details.sent, (changed) => relay(task, changed, details)),
+    ...relayed(task, request, passed, details, (changed, sent) => relay(task, changed, { ...details, sent })),
     ask: (call) => ask(call, passed, details),
   };
 }
@@ -61,8 +61,8 @@ export function relayed(
   task: Task,
   request: RelayRequest,
   passed: Neutralised,
-  sent: object,
-  again: (request: RelayRequest) => Question<RelayedReply>,
+  { sent }: RelayDetails,
+  again: (request: RelayRequest, sent: object) => Question<RelayedReply>,
 ): Omit<Question<RelayedReply>, 'ask'> {
   const body: TextBody = request.body;
   const system = (body.messages ?? []).filter(({ role }) => role === 'system');
@@ -76,7 +76,7 @@ export function relayed(
     },
     asked: lastQuestionIn(body),
     input: () => differing(sent, passed.request.body),
-    rewrite: (change) => again({ ...request, body: rewritten(body, change) }),
+    rewrite: (change) => again({ ...request, body: rewritten(body, change) }, rewritten(sent, change)),
     deliver: (call, { json }) => {
       for (const event of eventsOf(json, request.wantsUsage === true))
         begun(call).write(`data: ${event}\n\n`);
@@ -106,6 +106,12 @@ export function neutralised(request: RelayRequest): Neutralised {
   return { request: { ...request, body }, hadMarks: true };
 }
 
+/** The request for the model of the call's question, which a stage may have changed. */
+export function withModelOf({ question: { model } }: Call, request: RelayRequest): RelayRequest {
+  if (model === undefined || model === request.model) return request;
+  return { ...request, model, body: { ...request.body, model } };
+}
+
 async function ask(
   call: Call,
   { request: first, hadMarks }: Neutralised,
@@ -114,15 +120,19 @@ async function ask(
   const { record } = call;
   const filters = new TextFilters(hadMarks ? MARKS_ONLY : undefined, call.openFilters);
   const wantsUsage = first.wantsUsage === true;
-  let request = first;
+  let request = withModelOf(call, first);
   for (let attempt = 1; ; attempt++) {
     const outcome =
       request.delivery === 'stream'
         ? await stream(call, request, filters, { rewrite, wantsUsage })
         : await whole(call, request, filters);
-    if ('json' in outcome) return outcome;
+    if ('json' in outcome) {
+      // A reply after one that was stopped; one that was cut itself is marked as such.
+      if (attempt > 1 && record.judgements.length < attempt) record.judgements.push('strict');
+      return outcome;
+    }
     record.wastedTokens += record.tries.at(-1)?.usage.total_tokens ?? 0;
-    const next = attempt < ATTEMPTS ? withWarning(first, outcome.reason) : undefined;
+    const next = attempt < ATTEMPTS ? withWarning(request, outcome.reason) : undefined;
     if (!next) throw new ServiceError('GUARD_BLOCKED', outcome.reason);
     request = next;
   }
@@ -144,7 +154,7 @@ async function stream(
   how: { readonly rewrite: RelayDetails['rewrite']; readonly wantsUsage: boolean },
 ): Promise<RelayedReply | Block> {
   const reply = await call.open(request);
-  const texts = filters.isIdle ? undefined : new StreamedTexts(filters);
+  const texts = filters.isIdle ? undefined : new StreamedTexts(filters, request.choices ?? 1);
   const block = await relayStream(call, reply, { texts, rewrite: how.rewrite, wantsUsage: how.wantsUsage });
   return block ?? { json: '', said: texts ? texts.said : reply.said };
 }
@@ -167,17 +177,20 @@ function keepReply(content: CallContent, { json, said }: RelayedReply): void {
   content.reply = JSON.stringify({ content: said });
 }
 
-function rewritten(body: TextBody, change: (text: string, role: Role) => string): RelayBody {
+/** A body with every text of its messages, or every prompt or input, changed. */
+function rewritten<B extends TextBody>(body: B, change: (text: string, role: Role) => string): B {
   const each = (texts: string | readonly string[]): string | string[] =>
     typeof texts === 'string' ? change(texts, 'user') : texts.map((text) => change(text, 'user'));
   return {
     ...body,
     ...(body.messages && {
-      messages: body.messages.map((message) =>
-        typeof message.content === 'string'
-          ? { ...message, content: change(message.content, message.role) }
-          : message,
-      ),
+      messages: body.messages.map(({ content, ...message }) => ({
+        ...message,
+        // A caller's content may come in parts, of which only texts are taken.
+        ...(content !== undefined && {
+          content: mapTexts(content, '', (text) => change(text, message.role)),
+        }),
+      })),
     }),
     ...(body.prompt !== undefined && { prompt: each(body.prompt) }),
     ...(body.input !== undefined && { input: each(body.input) }),

@@ -19,13 +19,16 @@ export interface TextAnswer {
   readonly usage: Usage;
 }
 
-/** What of a text question is not in its messages. */
+/** Everything about a text question except its messages. */
 export interface TextDetails {
   readonly options?: CallOptions;
   /** The service's own prompt that stands in the messages, where one does. */
   readonly prompt?: { readonly version: string; readonly hash: string };
-  /** What the caller sent, where it is not the messages themselves. */
-  readonly sent?: object;
+  /**
+   * What the caller sent, where it is not the messages themselves.
+   * @param messages the question's messages, as a stage may have changed them
+   */
+  readonly sent?: (messages: readonly ChatMessage[]) => object;
 }
 
 /**
@@ -51,7 +54,7 @@ export function text(
       }),
     },
     asked: messages.findLast(({ role }) => role === 'user')?.content,
-    input: () => ({ ...(sent ?? { messages }), options: optionsAsSent(options) }),
+    input: () => ({ ...(sent?.(messages) ?? { messages }), options: optionsAsSent(options) }),
     rewrite: (change) => {
       const changed = messages.map(({ role, content }) => ({ role, content: change(content, role) }));
       return text(task, changed, details);
@@ -81,6 +84,7 @@ async function ask(
   const first = ownRequest(call, task, options, harmless, maxTokens);
   const filters = new TextFilters(task, call.openFilters);
   const stream = call.sink && new TextStream(filters, textEvents(call));
+  const { judgements } = call.record;
   let request: OwnRequest = first;
   for (let attempt = 1; ; attempt++) {
     const reply = await call.ask(
@@ -93,12 +97,14 @@ async function ask(
     const outcome = judge(reply, filters, stream);
     if (!(outcome instanceof ServiceError)) {
       call.record.facts.finishReason = outcome.finish;
-      if (outcome.isCut) call.record.judgements.push('blocked');
+      if (outcome.isCut) judgements.push('blocked');
+      // Where an earlier text was stopped, the log tells the one that was answered.
+      else if (judgements.length > 0) judgements.push('strict');
       return { content: outcome.content, usage: reply.usage };
     }
     call.record.wastedTokens += reply.usage.total_tokens;
     const isBlocked = outcome.code === 'GUARD_BLOCKED';
-    if (isBlocked) call.record.judgements.push('blocked');
+    if (isBlocked) judgements.push('blocked');
     if (attempt >= ATTEMPTS) throw outcome;
     stream?.takeBack(outcome.message);
     if (isBlocked) request = { ...first, messages: [...first.messages, warning(outcome.message)] };
@@ -126,6 +132,7 @@ function judge(
     : filters.text(reply.content, { path: '', kind: 'answer', isSpoken: false });
   const content = filtered.value.trimStart();
   if (!filtered.block) {
+    if (content === '') return emptyReply();
     return { content, finish: reply.finish === 'length' ? 'length' : 'stop', isCut: false };
   }
   if (stream && content !== '') return { content, finish: 'content_filter', isCut: true };
@@ -142,7 +149,10 @@ function problemOf({ finish, content }: EngineReply): ServiceError | undefined {
   if (finish === 'abort' || finish === 'other') {
     return new ServiceError('ENGINE_REPLY_CUT', 'The engine ended its reply before it was whole.');
   }
-  if (content.trim() !== '') return undefined;
+  return content.trim() === '' ? emptyReply() : undefined;
+}
+
+function emptyReply(): ServiceError {
   return new ServiceError('ENGINE_REPLY_EMPTY', 'The engine ended its reply without a word.');
 }
 

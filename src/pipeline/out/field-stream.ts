@@ -89,6 +89,7 @@ export class FieldStream {
     return this.#block === undefined;
   }
 
+  /** Which text it is, by its JSON pointer. */
   placeOf(path: string): TextPlace {
     return { path, kind: 'answer', isSpoken: path === this.#spokenPath };
   }
@@ -131,7 +132,7 @@ export class FieldStream {
     return this.#standing;
   }
 
-  /** Puts what stands and a reply that brings the rest together. */
+  /** Merges the fields that stand with a reply that contains the rest. */
   merge(value: unknown): unknown {
     const { kept, begun } = this.#standing;
     if (this.#standing === NOTHING || typeof value !== 'object' || value === null) return value;

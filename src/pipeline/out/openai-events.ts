@@ -21,7 +21,7 @@ export function eventsOf(json: string, wantsUsage: boolean): string[] {
   const isChat = choices.some(({ message }) => message !== undefined);
   const head = { id, object: isChat ? 'chat.completion.chunk' : 'text_completion', created, model };
   const events: object[] = choices.flatMap(({ index, message, text, logprobs = null, finish_reason }) => {
-    const [said, last] = isChat ? [{ delta: message }, { delta: {} }] : [{ text }, { text: '' }];
+    const [said, last] = isChat ? [{ delta: deltaOf(message) }, { delta: {} }] : [{ text }, { text: '' }];
     return [
       { ...head, choices: [{ index, ...said, logprobs, finish_reason: null }] },
       { ...head, choices: [{ index, ...last, finish_reason }] },
@@ -29,6 +29,13 @@ export function eventsOf(json: string, wantsUsage: boolean): string[] {
   });
   if (wantsUsage && usage) events.push({ ...head, choices: [], usage });
   return events.map((event) => JSON.stringify(event));
+}
+
+/** Clients put the pieces of functions' calls together by an index, which a whole message does not have. */
+function deltaOf(message: Readonly<Record<string, unknown>> = {}): object {
+  const { tool_calls: calls } = message;
+  if (!Array.isArray(calls)) return message;
+  return { ...message, tool_calls: calls.map((call: object, index) => ({ index, ...call })) };
 }
 
 /** The event with the tokens of a stream that ends before the engine could tell them. */

@@ -18,7 +18,7 @@ export interface Relaying {
 
 /**
  * Hands a stream's events on as they come. A caller who does not read makes the engine wait, and is cut after a time.
- * @returns why the reply was stopped before a word of it went out, where it was
+ * @returns why the reply was stopped, where no word of it had gone out; undefined also where it was ended part-way
  * @throws ServiceError CANCELLED where the caller was cut, and whatever the stream itself throws
  */
 export async function relayStream(
@@ -29,6 +29,9 @@ export async function relayStream(
   const startedAt = performance.now();
   try {
     return await handOn(call, reply, relaying);
+  } catch (error) {
+    reply.abandon();
+    throw error;
   } finally {
     call.record.facts.timing.engine += performance.now() - startedAt;
   }
@@ -51,7 +54,7 @@ async function handOn(
       reply.stop();
       record.judgements.push('blocked');
       if (texts.said === '') return texts.block;
-      if (wantsUsage) text += `data: ${usageEvent(data, reply.usage)}\n\n`;
+      if (wantsUsage && reply.usage) text += `data: ${usageEvent(data, reply.usage)}\n\n`;
       break;
     }
     if (texts && !texts.mayBegin) {

@@ -68,7 +68,11 @@ export class StreamedTexts {
   readonly #choices = new Map<number, ChoiceTexts>();
   #said = '';
 
-  constructor(private readonly filters: TextFilters) {}
+  /** @param count choices that the reply has */
+  constructor(
+    private readonly filters: TextFilters,
+    private readonly count: number,
+  ) {}
 
   /** What has gone out so far, without the thinking. */
   get said(): string {
@@ -85,18 +89,37 @@ export class StreamedTexts {
     return [...this.#choices.values()].find(({ block }) => block !== undefined)?.block;
   }
 
-  /** Filters one event. After a block every choice of it ends with the reason `content_filter`. */
+  /** Filters one event. With a block every choice of the reply that is not over ends here, as `content_filter`. */
   event(data: string): string {
     const event = JSON.parse(data) as Reply;
     for (const choice of event.choices ?? []) {
-      const index = choice.index ?? 0;
-      const texts = this.#choices.get(index) ?? new ChoiceTexts(this.filters);
-      this.#choices.set(index, texts);
-      this.#said += texts.filter(choice);
+      this.#said += this.#textsOf(choice.index ?? 0).filter(choice);
       withholdLogprobs(choice, this.filters);
     }
-    if (this.block) for (const choice of event.choices ?? []) choice.finish_reason = 'content_filter';
+    if (this.block) this.#endAll(event);
     return JSON.stringify(event);
+  }
+
+  #endAll(event: Reply): void {
+    const choices = (event.choices ??= []);
+    const isChat = choices.some(({ text }) => text === undefined);
+    for (const choice of choices) choice.finish_reason = 'content_filter';
+    const ended = new Set(choices.map(({ index = 0 }) => index));
+    for (let index = 0; index < this.count; index++) {
+      const texts = this.#textsOf(index);
+      if (ended.has(index) || texts.isOver) continue;
+      const last: Choice = { index, ...(!isChat && { text: '' }), finish_reason: 'content_filter' };
+      this.#said += texts.filter(last);
+      choices.push(last);
+    }
+  }
+
+  #textsOf(index: number): ChoiceTexts {
+    const known = this.#choices.get(index);
+    if (known) return known;
+    const texts = new ChoiceTexts(this.filters);
+    this.#choices.set(index, texts);
+    return texts;
   }
 
   get #isOver(): boolean {
@@ -114,7 +137,7 @@ class ChoiceTexts {
 
   /** @returns the words that go out with this choice, without the thinking */
   filter(choice: Choice): string {
-    this.isOver ||= typeof choice.finish_reason === 'string';
+    this.isOver ||= Boolean(choice.finish_reason);
     // An event of the older completions has its text in the choice itself.
     if (typeof choice.text === 'string') {
       const said = this.#pass('text', choice.text, { kind: 'answer', isSpoken: true });
@@ -167,6 +190,8 @@ class ChoiceTexts {
   #rest(name: string): string {
     const filter = this.isOver && !this.block ? this.#texts.get(name) : undefined;
     const rest = filter?.end() ?? '';
+    // A second event after the end must not bring the rest again.
+    if (filter) this.#texts.delete(name);
     this.block ??= filter?.block;
     return rest;
   }
