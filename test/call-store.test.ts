@@ -9,7 +9,7 @@ import { sql } from 'kysely';
 import { Client, Pool } from 'pg';
 import { CallEvents } from '../src/calls/call-events.js';
 import { CallRecord } from '../src/calls/call-record.js';
-import { callRow, type CallRow, mapTexts } from '../src/call-store/call-row.js';
+import { callRow, type CallRow, changeTexts } from '../src/call-store/call-row.js';
 import { CallStore } from '../src/call-store/call-store.js';
 import { writeCalls } from '../src/call-store/call-writer.js';
 import { Instance } from '../src/call-store/instance.js';
@@ -535,7 +535,7 @@ describe('a row', () => {
   function as(record: CallRecord, outcome: CallRow['outcome'], callId: string, facts: object = {}): CallRow {
     const row = callRow(record, randomUUID(), true);
     const text = JSON.stringify({ ...(JSON.parse(row.facts) as object), ...facts, id: callId, outcome });
-    return { id: callId, outcome, facts: text, ...mapTexts(row, String) };
+    return { id: callId, outcome, facts: text, ...changeTexts(row, String) };
   }
 
   async function aRecord(): Promise<CallRecord> {

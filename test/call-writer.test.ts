@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import fc from 'fast-check';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
-import { type CallRow, mapTexts, rowOf, type RowTexts, wholeRow } from '../src/call-store/call-row.js';
+import { type CallRow, changeTexts, rowOf, type RowTexts, wholeRow } from '../src/call-store/call-row.js';
 import { writeCalls } from '../src/call-store/call-writer.js';
 import { storableJson } from '../src/database/json-array.js';
 import { migrate } from '../src/database/migrate.js';
@@ -75,7 +75,7 @@ const known = (row: CallRow): CallRow => ({
   id: row.id,
   outcome: row.outcome,
   facts: row.facts,
-  ...mapTexts(row, String),
+  ...changeTexts(row, String),
 });
 
 /** Writes rows, and says what the database was asked for it. */

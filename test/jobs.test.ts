@@ -97,7 +97,7 @@ describe('a job', () => {
     await expect(hasRun).resolves.toBeUndefined();
   });
 
-  it('that fails is told of, with the reason', async () => {
+  it('that fails is logged, with the reason', async () => {
     const error = errorLogged();
     const { jobs } = await service();
     jobs.register(atStart(() => Promise.reject(new Error('no way'))).job);

@@ -91,7 +91,9 @@ function counting({ facts }: CallRecord, account = 'team', by = 1): RowWrite {
       on conflict (account) do update set calls = ${LEDGER}.calls + excluded.calls`,
     values: [account, by],
     target: account,
-    missed: ({ message }) => missed.push({ call: facts.callId, reason: message }),
+    missed: ({ message }) => {
+      missed.push({ call: facts.callId, reason: message });
+    },
   };
 }
 
@@ -176,7 +178,7 @@ describe('a statement that is written with a call', () => {
     expect(missed).toEqual([]);
   });
 
-  it('and that the database refuses is told so, and its row is stored without it', async () => {
+  it('and that the database refuses is reported as missed, and its row is stored without it', async () => {
     const call = answeredStep();
 
     await store.write(call, [refused(call), counting(call)]);
@@ -201,7 +203,7 @@ describe('a statement that is written with a call', () => {
     expect(await stored(unlucky, ...others)).toBe(10);
   });
 
-  it('that comes to nothing for what it says is told so, with the reason of the database', async () => {
+  it('that comes to nothing for what it says is reported as missed, with the reason of the database', async () => {
     const [first, second] = records(2);
     if (!first || !second) throw new Error('There are no calls.');
 
@@ -256,7 +258,7 @@ describe('a statement that is written with a call', () => {
 });
 
 describe('a statement while the database is away', () => {
-  it('is told so at once, and its row waits on disk', async () => {
+  it('is reported as missed at once, and its row waits on disk', async () => {
     const call = answeredStep();
     await proxy.cut();
     database.lost(new Error('cut'));
@@ -279,7 +281,7 @@ describe('a statement while the database is away', () => {
     expect(await ledger()).toEqual({});
   });
 
-  it('is told so after DATABASE_TIMEOUT where the database says nothing, and does not come later', async () => {
+  it('is reported as missed after DATABASE_TIMEOUT where the database says nothing, and does not come later', async () => {
     await restart({ databaseTimeout: 0.3 });
     const call = answeredStep();
     proxy.freeze();

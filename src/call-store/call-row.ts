@@ -85,7 +85,7 @@ export function rowOf(facts: RowFacts, texts: RowTexts, isFirst: boolean): CallR
 }
 
 /** The JSON columns of a row, each changed in the same way. */
-export function mapTexts(row: RowTexts, change: (text: JsonText) => string): RowTexts {
+export function changeTexts(row: RowTexts, change: (text: JsonText) => string): RowTexts {
   const texts: Record<string, string | null> = { ...NO_TEXTS } as Record<string, null>;
   for (const name of JSON_COLUMNS) {
     const text = row[name];

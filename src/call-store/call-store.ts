@@ -6,7 +6,7 @@ import { DatabaseService } from '../database/database.service.js';
 import { SpoolFull } from '../database/spool/spool-full.js';
 import type { CallRecord } from '../calls/call-record.js';
 import type { RowWrite } from '../calls/row-write.js';
-import { callRow, type CallRow, mapTexts, wholeRow } from './call-row.js';
+import { callRow, type CallRow, changeTexts, wholeRow } from './call-row.js';
 import { writeCalls } from './call-writer.js';
 import { commitWithWrites, type Settled, type SettlingRow } from './commit-with-writes.js';
 import { COMMIT_BOUNDS } from './commit-bounds.js';
@@ -136,15 +136,17 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
         : { missed: new Map(), left: new Map(rows.map((row) => [row, away(problem)])) };
     if (lost) this.database.lost(lost);
     const refused = left.size === 0 ? new Map<CallRow, Error>() : await this.#keepRows([...left.keys()]);
-    for (const [write, reason] of missed) this.#tellMissed(write, reason);
-    for (const [{ writes }, reason] of left) for (const write of writes) this.#tellMissed(write, reason);
+    for (const [write, reason] of missed) await this.#tellMissed(write, reason);
+    for (const [{ writes }, reason] of left) {
+      for (const write of writes) await this.#tellMissed(write, reason);
+    }
     return refused;
   }
 
   /** A stage that fails here must not fail the calls of others. */
-  #tellMissed(write: RowWrite, reason: Error): void {
+  async #tellMissed(write: RowWrite, reason: Error): Promise<void> {
     try {
-      write.missed(reason);
+      await write.missed(reason);
     } catch (error) {
       this.#logger.error({
         message: 'a statement that was not committed with its call is not made up for',
@@ -265,13 +267,13 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
 /** A row as it waits on disk: whether it is new is not known there. */
 function inWords(row: CallRow): CallRow {
   const { id, outcome, facts } = row;
-  return { id, outcome, facts, ...mapTexts(row, String) };
+  return { id, outcome, facts, ...changeTexts(row, String) };
 }
 
 /** JSON that the database does not read is kept as the text that it is: nested too deep, for instance. */
 function asText(row: CallRow): CallRow {
   const { id, outcome, facts } = row;
-  return { id, outcome, facts, ...mapTexts(row, (text) => JSON.stringify(String(text))) };
+  return { id, outcome, facts, ...changeTexts(row, (text) => JSON.stringify(String(text))) };
 }
 
 function hasWrites(row: CallRow): row is SettlingRow {

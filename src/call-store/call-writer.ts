@@ -22,6 +22,9 @@ const COPIED_FROM = 32;
 /** PostgreSQL's code for a row that is there already. */
 const UNIQUE_VIOLATION = '23505';
 
+/** The database did not answer in time. */
+export class Late extends Error {}
+
 /** A row of a call of which nothing was written before. */
 type NewRow = CallRow & Required<Pick<CallRow, 'firstFacts'>>;
 
@@ -113,7 +116,7 @@ export async function within<T>(ms: number, query: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_fulfil, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`nothing was stored within ${ms} ms`));
+      reject(new Late(`nothing was stored within ${Math.round(ms)} ms`));
     }, ms).unref();
   });
   try {

@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 import { isConnectionLost } from '../database/connection.js';
 import type { DatabaseService } from '../database/database.service.js';
 
-/** Tells the operator of work in the background that failed, unless the database is away: that is told already. */
+/** Tells the operator of work in the background that failed, unless the database is away: that is logged already. */
 export function reportFailure(
   logger: Logger,
   database: DatabaseService,

@@ -14,10 +14,7 @@ const LATE_INDEXES: readonly LateIndex[] = [{ name: 'calls_request', column: 're
 /** The number under which replicas leave this to one of them; any fixed one does. */
 const LOCK = 7_316_024_985;
 
-/**
- * Milliseconds that building waits for one who reads or writes for long. Nobody queues behind it meanwhile; it must only
- * not wait for a session that was forgotten.
- */
+/** How long a build waits for long transactions. No query queues behind it; the limit is for sessions that were left open. */
 const WAITS_FOR_MS = 60_000;
 
 /** Seconds that it may take, and an index alone; with large days on a slow disk it is hours. */
@@ -44,7 +41,7 @@ export async function buildIndexes(
   const client = await pool.connect();
   try {
     const ask = cancellable(pool, client, signal);
-    // Waiting for it would be a query, and for that the one who has it would wait.
+    // Not pg_advisory_lock: a query that waits holds a snapshot, and the builder would wait for that.
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
       LOCK,
     ]);
@@ -53,7 +50,11 @@ export async function buildIndexes(
     for (const index of LATE_INDEXES) {
       for (const table of await tablesWithout(db, index)) {
         signal.throwIfAborted();
-        done[await build(ask, db, index, table)].push(partOf(index, table));
+        const outcome = await build(ask, db, index, table);
+        done[outcome].push(partOf(index, table));
+        signal.throwIfAborted();
+        // A long transaction is in the way of all of them, and each would be built in vain.
+        if (outcome === 'postponed') return done;
       }
       await completed(db, index);
     }
@@ -138,6 +139,8 @@ function cancellable(
     };
     signal.addEventListener('abort', cancel, { once: true });
     try {
+      // It may have been aborted before anybody listened.
+      signal.throwIfAborted();
       // The driver knows the limit; its types do not.
       const limited = { text: statement, query_timeout: BUILT_WITHIN_SECONDS * 1000 };
       await client.query(limited);

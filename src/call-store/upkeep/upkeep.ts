@@ -14,6 +14,9 @@ import { deleteOldCalls, dropOldDays } from './retention.js';
 /** Milliseconds that the end of the service waits for days that are being made. */
 const END_WITHIN_MS = 2000;
 
+/** How often a service itself makes the coming days, whatever becomes of the jobs. */
+const MAKE_DAYS_EVERY_MS = 3_600_000;
+
 /**
  * What the call log needs in the background: tables for the coming days, an end for old ones and for the calls of
  * instances that died, and indexes that a newer version asks for. It never delays or fails anything else.
@@ -24,6 +27,7 @@ export class Upkeep implements OnModuleInit, OnApplicationShutdown {
   /** Days that have no table of their own, as was told. */
   readonly #left = new Set<string>();
   #making: Promise<void> | undefined;
+  #makingAgain: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #upSince = -Infinity;
 
@@ -56,16 +60,24 @@ export class Upkeep implements OnModuleInit, OnApplicationShutdown {
     });
     this.database.whenUp(() => {
       this.#upSince = performance.now();
-      // A job may be a while in coming, and belong to another replica.
-      this.#making ??= this.#makeDaysNow().finally(() => {
-        this.#making = undefined;
-      });
+      this.#startMakingDays();
     });
+    this.#makingAgain = setInterval(() => {
+      if (this.database.problem === undefined) this.#startMakingDays();
+    }, MAKE_DAYS_EVERY_MS).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#hasEnded = true;
+    clearInterval(this.#makingAgain);
     await Promise.race([this.#making, delay(END_WITHIN_MS, undefined, { ref: false })]);
+  }
+
+  /** Without a job: one may be a while in coming, and jobs may not run at all, but calls go on. */
+  #startMakingDays(): void {
+    this.#making ??= this.#makeDaysNow().finally(() => {
+      this.#making = undefined;
+    });
   }
 
   async #makeDaysNow(): Promise<void> {
