@@ -96,6 +96,11 @@ function urlTo({
   return `postgresql://${user}${password}@localhost/${database}?${String(parameters).replaceAll('+', '%20')}`;
 }
 
+/** Waits until a question to the server is answered with yes. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds()));
+}
+
 /** An empty database that is gone after the test. */
 async function scratch(options = ''): Promise<string> {
   const name = `scratch_${randomBytes(6).toString('hex')}`;
@@ -289,6 +294,33 @@ describe('the schema', () => {
 
     const inCode = { ...typesOf(FACT_NAMES), started_at: TIME, ended_at: TIME };
     expect(Object.fromEntries(rows.map(({ name, type }) => [name, type]))).toEqual(inCode);
+  });
+
+  it('is changed once nobody is in the way, and holds up no call meanwhile', async () => {
+    const url = urlTo({ database: await scratch() });
+    const { pool } = await startAt(url);
+    // As the version before left it.
+    await pool.query(`
+      drop index calls_request;
+      alter table calls drop column input, drop column score, drop column is_passed, drop column action,
+        drop column system_prompt_hash, drop column prompt_name;
+      delete from llm_service_migrations where name like '0003%'`);
+    const reader = await pool.connect();
+    await reader.query('begin; lock table calls in access share mode');
+
+    const started = startAt(url);
+    await until(async () => {
+      const { rows } = await pool.query('select from pg_locks where not granted and mode = $1', [
+        'AccessExclusiveLock',
+      ]);
+      return rows.length > 0;
+    });
+    await pool.query(`set statement_timeout = '5s'; lock table calls in row exclusive mode`);
+    await reader.query('commit');
+    reader.release();
+
+    const { rows } = await (await started).pool.query('select score from calls');
+    expect(rows).toEqual([]);
   });
 
   it('is not made in a database without Korean', async () => {

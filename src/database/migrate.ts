@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { DatabaseRefused } from './database-refused.js';
@@ -6,6 +7,16 @@ import type { Tables } from './tables.js';
 
 /** The oldest server whose SQL the migrations are written in. */
 const OLDEST_SERVER = 140_000;
+
+/** PostgreSQL's code for a lock that was not to be had in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** How long a migration waits for a lock before it gives way, and what it waits before it tries again. */
+const LOCK_WITHIN = '300ms';
+const AGAIN_AFTER_MS = 500;
+
+/** Milliseconds after which the start gives up. */
+const GIVE_UP_AFTER_MS = 60_000;
 
 /** The number under which services on one database take turns; any fixed one does. */
 const LOCK = 7_316_024_981;
@@ -36,6 +47,7 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
   });
 }
 
+/** Brings the schema up to date. What waits for a table gives way soon, since new calls queue behind it, and tries again. */
 async function upToDate(db: Kysely<Tables>): Promise<void> {
   const migrator = new Migrator({
     db,
@@ -43,15 +55,33 @@ async function upToDate(db: Kysely<Tables>): Promise<void> {
     migrationTableName: 'llm_service_migrations',
     migrationLockTableName: 'llm_service_migrations_lock',
   });
-  for (;;) {
-    const { error, results } = await migrator.migrateUp();
-    if (error !== undefined) throw explained(error);
-    if (results?.length === 0) return;
+  const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+  await sql`set lock_timeout = ${sql.lit(LOCK_WITHIN)}`.execute(db);
+  try {
+    for (;;) {
+      const { error, results } = await migrator.migrateUp();
+      if (results?.length === 0) return;
+      if (error === undefined) continue;
+      if (codeOf(error) !== LOCK_NOT_AVAILABLE || performance.now() > giveUpAt) throw explained(error);
+      await delay(AGAIN_AFTER_MS);
+    }
+  } finally {
+    await sql`reset lock_timeout`.execute(db);
   }
 }
 
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
+}
+
 function explained(error: unknown): unknown {
-  const { message = '', code } = error as { message?: string; code?: string };
+  const { message = '' } = error as { message?: string };
+  const code = codeOf(error);
+  if (code === LOCK_NOT_AVAILABLE) {
+    return new DatabaseRefused(
+      'The tables of the call log cannot be changed, because somebody reads or writes them for long: end backups and long queries (pg_stat_activity shows them), then start again.',
+    );
+  }
   const missing = /previously executed migration (\S+) is missing/.exec(message)?.[1];
   if (missing !== undefined) {
     return new DatabaseRefused(
