@@ -45,7 +45,7 @@ const HOMES = {
   typebox: ['schema', ...QUESTIONS],
   winston: ['logging'],
   pg: ['database', 'jobs', 'call-store', 'cli'],
-  'pg-copy-streams': ['database', 'jobs', 'call-store', 'cli'],
+  'pg-copy-streams': ['database'],
   kysely: ['database', 'jobs', 'call-store', 'call-log', 'cli'],
   'pg-boss': ['jobs'],
   'csv-parse': ['csv'],

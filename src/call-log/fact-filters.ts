@@ -52,7 +52,8 @@ function documentationOf(fact: CallFact): PropertyDecorator {
   return ApiProperty({
     type: type === 'boolean' ? Boolean : String,
     ...(values && { enum: values }),
-    description: sentenceOf(fact),
+    // When a column is null is of no use to whoever looks for a value.
+    description: sentenceOf({ ...fact, doc: fact.doc.replace(/; null.*$/, '') }),
     required: false,
   });
 }

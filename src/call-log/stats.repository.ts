@@ -55,12 +55,17 @@ export class StatsRepository {
     const { db } = this.database;
     const calls = db.selectFrom('calls').where('id', '>=', firstIdAt(from)).where('id', '<', firstIdAt(to));
     const tagged = by === 'tag' ? calls.leftJoinLateral(TAGGED.as('tagged'), (on) => on.onTrue()) : calls;
-    const query = tagged
+    // Where there are more, those with the most calls.
+    const largest = tagged
       .select(name.as('name'))
       .select(NUMBERS)
       .groupBy(name)
-      .orderBy(sql`${name} collate "C"`, (order) => order.asc().nullsLast())
+      .orderBy(sql`count(*)`, 'desc')
       .limit(MAX_GROUPS);
+    const query = db
+      .selectFrom(largest.as('groups'))
+      .selectAll()
+      .orderBy(sql`name collate "C"`, (order) => order.asc().nullsLast());
     return this.reader.read(query.compile(), { signal });
   }
 }

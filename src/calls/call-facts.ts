@@ -47,7 +47,7 @@ export const CALL_FACTS = {
   },
   task: {
     type: 'text',
-    doc: 'the kind of question: `chat`, `chat_message`, `chat_prompt`, `feedback`, `interview_step`, `report`, `v1_chat`, `v1_completions`, `v1_embeddings`',
+    doc: 'the kind of question, such as `feedback`, `interview_step` or `v1_chat`',
     isAlways: true,
     read: ({ task }) => task.name,
     line: { name: 'task' },
@@ -262,7 +262,7 @@ export const CALL_FACTS = {
   },
   action: {
     type: 'text',
-    doc: "the interview step's `action`, from the answer; null for other tasks",
+    doc: "the interview step's `action` (`FOLLOW_UP`, `NEW_TOPIC`, `NEXT_PHASE`), from the answer; null for other tasks",
     read: ({ verdict }) => verdict.action,
     filter: 'action',
   },
