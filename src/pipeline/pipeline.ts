@@ -30,11 +30,8 @@ export interface Answer<R extends object> {
  */
 @Injectable()
 export class Pipeline {
-  /**
-   * The order in which a call meets the stages, all of them before an engine is asked and again on the way out. The
-   * service has none of its own yet; their places are named in docs/architecture.md.
-   */
-  readonly stages: Stage[] = [];
+  /** The stages, in the order in which a call meets them on its way to an engine and back. */
+  readonly stages: Stage[];
   readonly #logger = new Logger('Call');
 
   constructor(
@@ -42,7 +39,11 @@ export class Pipeline {
     private readonly engine: EngineService,
     private readonly events: CallEvents,
     private readonly store: CallStore,
-  ) {}
+  ) {
+    // prompt -> guard in -> idempotency -> limits -> route -> cache -> budget -> lane -> [engine and ladder]
+    // -> guard out -> settle -> [call store]. Each joins the list with its folder; there is none yet.
+    this.stages = [];
+  }
 
   /**
    * Asks a question.
