@@ -7,7 +7,7 @@ import type { RowWrite } from './row-write.js';
 export interface Ending {
   /**
    * `answered`: the caller has, or will have, the answer. `refused`: an error of the caller's, before any engine was
-   * asked. `failed`: any other error. `cancelled`: nobody waits for the answer any more.
+   * asked. `failed`: any other error. `cancelled`: no caller waits for the answer any longer.
    */
   readonly outcome: 'answered' | 'refused' | 'failed' | 'cancelled';
   readonly error?: ServiceError;

@@ -49,12 +49,12 @@ export class CallContext {
     readonly labels: CallLabels = {},
   ) {}
 
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when no caller waits for the answer any longer. */
   get signal(): AbortSignal {
     return this.#left.signal;
   }
 
-  /** Why nobody waits for the answer any more. */
+  /** Why no caller waits for the answer any longer. */
   get leftBecause(): LeavingReason | undefined {
     return this.#leftBecause;
   }

@@ -4,7 +4,7 @@ import { ServiceError } from './errors.js';
 const logger = new Logger('Fault');
 
 /**
- * Logs a fault that nobody foresaw, and returns the error that a caller may see.
+ * Logs an unforeseen fault, and returns the error that a caller may see.
  * @param requestId id of the request or the job that met it
  */
 export function unexpectedFault(thrown: unknown, requestId: string): ServiceError {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { type Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { DatabaseRefused } from './database-refused.js';
@@ -17,6 +18,8 @@ const AGAIN_AFTER_MS = 500;
 
 /** Milliseconds after which the start gives up. */
 const GIVE_UP_AFTER_MS = 60_000;
+
+const logger = new Logger('Database');
 
 /** The number under which services on one database take turns; any fixed one does. */
 const LOCK = 7_316_024_981;
@@ -55,6 +58,7 @@ async function upToDate(db: Kysely<Tables>): Promise<void> {
     migrationTableName: 'llm_service_migrations',
     migrationLockTableName: 'llm_service_migrations_lock',
   });
+  let isTold = false;
   const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
   await sql`set lock_timeout = ${sql.lit(LOCK_WITHIN)}`.execute(db);
   try {
@@ -63,6 +67,9 @@ async function upToDate(db: Kysely<Tables>): Promise<void> {
       if (results?.length === 0) return;
       if (error === undefined) continue;
       if (codeOf(error) !== LOCK_NOT_AVAILABLE || performance.now() > giveUpAt) throw explained(error);
+      if (!isTold)
+        logger.warn({ message: 'the schema is changed once long reads and writes of the call log are over' });
+      isTold = true;
       await delay(AGAIN_AFTER_MS);
     }
   } finally {

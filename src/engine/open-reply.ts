@@ -78,7 +78,7 @@ export class OpenReply {
     this.#close();
   }
 
-  /** Ends the engine's work where nobody can take the reply any more. Does nothing once the reply is over. */
+  /** Ends the engine's work when the reply cannot be handed on. Does nothing once the reply is over. */
   abandon(): void {
     if (this.#isClosed) return;
     this.stream.stop();

@@ -177,7 +177,12 @@ export class Pipeline {
         if (write) writes.push(write);
       } catch (error) {
         // The others still hold something.
-        this.#logger.error({ message: 'a stage failed at the end of a call', stage: stage.name, error });
+        this.#logger.error({
+          message: 'a stage failed at the end of a call',
+          stage: stage.name,
+          call_id: call.record.facts.callId,
+          reason: error instanceof Error ? error.stack : String(error),
+        });
       }
     }
     await this.#keep(call.record, writes);

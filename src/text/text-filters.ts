@@ -94,7 +94,7 @@ class FilterChain implements TextFilter {
     return this.#pass('', true);
   }
 
-  /** After a filter that blocks, the text is over for the filters behind it: they hold back nothing any more. */
+  /** Once a filter blocks, the text is over for the filters after it: they release what they hold. */
   #pass(piece: string, isEnd: boolean): string {
     if (this.block) return '';
     let text = piece;

@@ -8,6 +8,9 @@ import type { FieldStream } from '../out/field-stream.js';
 import { type Filtering, flawed, judge, judgeStanding, type Verdict } from './ladder.js';
 import { type Asked, askForRest, reAsk } from './re-ask.js';
 
+/** How far a reply that must be valid may grow over its usual tokens where the caller names no ceiling. */
+export const MAX_GROWTH = 4;
+
 /** Bounds of the ladder. */
 export interface LadderBounds {
   readonly maxAttempts: number;

@@ -4,8 +4,7 @@ import type { ChatMessage, EngineReply, RelayRequest } from '../../engine/engine
 import { TextFilters } from '../../text/text-filters.js';
 import type { Task } from '../define-task.js';
 import { filterReply } from '../out/relay-texts.js';
-import { askUntilValid } from './ask-until-valid.js';
-import { MAX_GROWTH } from './max-growth.js';
+import { askUntilValid, MAX_GROWTH } from './ask-until-valid.js';
 import {
   MARKS_ONLY,
   neutralised,

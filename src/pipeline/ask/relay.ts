@@ -186,7 +186,7 @@ function rewritten<B extends TextBody>(body: B, change: (text: string, role: Rol
     ...(body.messages && {
       messages: body.messages.map(({ content, ...message }) => ({
         ...message,
-        // A caller's content may come in parts, of which only texts are taken.
+        // A caller's content may come in parts; only text parts are taken.
         ...(content !== undefined && {
           content: mapTexts(content, '', (text) => change(text, message.role)),
         }),

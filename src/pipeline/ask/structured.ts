@@ -8,8 +8,7 @@ import { type CallOptions, optionsAsSent } from '../call-options.js';
 import type { StructuredShape, StructuredTask } from '../define-task.js';
 import { fieldEvents } from '../out/events.js';
 import { FieldStream } from '../out/field-stream.js';
-import { askUntilValid } from './ask-until-valid.js';
-import { MAX_GROWTH } from './max-growth.js';
+import { askUntilValid, MAX_GROWTH } from './ask-until-valid.js';
 import { ownRequest } from './own-request.js';
 
 /** A structured question as its caller asks it. */
