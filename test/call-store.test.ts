@@ -17,6 +17,7 @@ import { DatabaseService } from '../src/database/database.service.js';
 import { Spool } from '../src/database/spool/spool.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
 import { CHAT, STREAMED, WHOLE } from './support/engine-questions.js';
+import { patient } from './support/pace.js';
 import { expectProblem } from './support/problem.js';
 import { QUESTION, type Reply, startService, type TestService } from './support/service.js';
 import { openStream, readStream } from './support/sse.js';
@@ -73,7 +74,7 @@ async function rowOf({ headers }: { headers: Readonly<Record<string, unknown>> }
 }
 
 /** Milliseconds after which nothing more is waited for; a test has given up by then. */
-const GIVEN_UP_AFTER_MS = 20_000;
+const GIVEN_UP_AFTER_MS = patient(20_000);
 
 /** Waits until there is what is looked for: the database tells nobody of a row. */
 async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { patient } from './support/pace.js';
 import { HAS_PTY, NO_PTY, Pty } from './support/pty.js';
 import { startService } from './support/service.js';
 
@@ -70,7 +71,7 @@ describe.each(['docs/cli.md', 'README.md', 'README.ko.md'])('%s', (page) => {
       outputs.set(command, pty.screen);
       lastId = /^id .*\n([\da-f]{6})/m.exec(pty.screen)?.[1] ?? lastId;
     }
-  }, 60_000);
+  }, patient(60_000));
 
   afterAll(async () => {
     rmSync(folder, { recursive: true });

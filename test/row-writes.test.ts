@@ -14,6 +14,7 @@ import { Instance } from '../src/call-store/instance.js';
 import { Settings } from '../src/config/settings.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
+import { patient } from './support/pace.js';
 import { answeredStep } from './support/records.js';
 
 const DATABASE_URL = process.env.TEST_DATABASE_URL ?? '';
@@ -228,7 +229,7 @@ describe('a statement that is written with a call', () => {
   });
 
   it('that somebody is in the way of is given up, and does not make the database look away', async () => {
-    await restart({ databaseTimeout: 0.4 });
+    await restart({ databaseTimeout: patient(2000) / 1000 });
     const call = answeredStep();
     const holder = await connect();
     await holder.query(`begin; insert into ${LEDGER} values ('team', 0)`);

@@ -24,6 +24,7 @@ import { Settings } from '../src/config/settings.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Tables } from '../src/database/tables.js';
 import { openFolder, removeLater, startHere } from './support/embedded.js';
+import { patient } from './support/pace.js';
 
 const DATABASE_URL = process.env.TEST_DATABASE_URL ?? '';
 
@@ -62,7 +63,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   for (const name of free) await query(DATABASE_URL, `drop database ${name} with (force)`);
-}, 60_000);
+}, patient(60_000));
 
 async function query(url: string, statements: string): Promise<void> {
   const client = new Client({ connectionString: url });

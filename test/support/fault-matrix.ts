@@ -60,6 +60,9 @@ const SETTINGS: Readonly<Record<Bound, Partial<Settings>>> = {
   REQUEST_TIMEOUT: { requestTimeout: SHORT },
 };
 
+/** An engine that on a busy machine, too, closes no idle connection just when it is asked again. */
+const ENGINE = { control: true, keepAliveMs: 60_000 } as const;
+
 /** Something that an engine does wrong. */
 export interface FaultRow {
   /** Ends the sentence "the engine …". */
@@ -146,7 +149,7 @@ class Stage {
   /** The service may open one connection to the engine: where it is not given back, no later call is answered. */
   static async open(caller: Caller, settings: Partial<Settings>): Promise<Stage> {
     const connections = new Connections();
-    const service = await startService({ ...settings, engineConnections: 1 }, { control: true });
+    const service = await startService({ ...settings, engineConnections: 1 }, ENGINE);
     const stage = new Stage(caller, service, connections);
     stage.#reply = (await stage.#ask()).reply;
     [stage.#idle] = connections.listeners(stage.#port);
@@ -178,7 +181,7 @@ class Stage {
     const onRefused = (message: unknown): void => {
       const { connectParams } = message as { connectParams: { port: string } };
       // Other callers' engines are gone at the same time.
-      if (Number(connectParams.port) === this.#port) back ??= startStub({ port: this.#port, control: true });
+      if (Number(connectParams.port) === this.#port) back ??= startStub({ port: this.#port, ...ENGINE });
     };
     subscribe('undici:client:connectError', onRefused);
     const ending = await this.#end();
@@ -193,7 +196,7 @@ class Stage {
   async isGone(): Promise<Ending> {
     await this.#engine.close();
     const ending = await this.#end();
-    this.#engine = await startStub({ port: this.#port, control: true });
+    this.#engine = await startStub({ port: this.#port, ...ENGINE });
     await this.#isAsBefore();
     return ending;
   }

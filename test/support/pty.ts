@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { afterEach } from '@jest/globals';
 import xterm from '@xterm/headless';
 import { CLIENT } from './client.js';
+import { patient } from './pace.js';
 
 const COLUMNS = 80;
 const ROWS = 24;
@@ -135,7 +136,7 @@ export class Pty {
   }
 
   async #change(what: string): Promise<void> {
-    const late = AbortSignal.timeout(15_000);
+    const late = AbortSignal.timeout(patient(15_000));
     try {
       await once(this.#changes, 'change', { signal: late });
     } catch (error) {

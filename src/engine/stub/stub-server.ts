@@ -42,12 +42,15 @@ export interface StubOptions {
    * @default Infinity
    */
   maxRequests?: number;
+  /**
+   * Milliseconds after which an idle connection is closed.
+   *
+   * @default 5000 (Uvicorn's, which no header announces: a client that keeps idle connections longer meets a reset)
+   */
+  keepAliveMs?: number;
 }
 
 const DIALECTS: Record<'sglang' | 'openai', Dialect> = { sglang: sglangDialect, openai: openaiDialect };
-
-/** Uvicorn's, which no header announces: a client that keeps idle connections longer will meet a reset. */
-const KEEP_ALIVE_MS = 5000;
 
 /**
  * An OpenAI-compatible engine without a model: real HTTP, SGLang's bytes, scripted faults.
@@ -85,6 +88,7 @@ export class StubServer {
       control: false,
       tokenDelayMs: 0,
       maxRequests: Infinity,
+      keepAliveMs: 5000,
       ...options,
     };
     this.#dialect = DIALECTS[this.#options.dialect];
@@ -107,7 +111,7 @@ export class StubServer {
       ...(isNative && nativeRoutes(this.#traffic, modelName)),
     };
     this.#server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_MS, keepAliveTimeoutBuffer: 0 },
+      { keepAliveTimeout: this.#options.keepAliveMs, keepAliveTimeoutBuffer: 0 },
       (request, response) => void this.#handle(request, response),
     );
     this.#server.on('connection', (socket) => {
