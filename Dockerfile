@@ -4,8 +4,7 @@ ARG BASE=docker.io/library/node:24.21.0-bookworm-slim
 FROM ${BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Without install scripts, because nothing here needs one: that of the package `node` would fetch
-# a second Node, 189 MB, next to the one of the base.
+# No package here needs its install script.
 RUN npm ci --ignore-scripts
 COPY .swcrc nest-cli.json tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY scripts scripts
@@ -17,9 +16,10 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # TypeScript is an optional peer of @nestjs/swagger (its build plugin), so "dev" alone keeps it; PostgreSQL for where
 # no DATABASE_URL is named is optional too, so that cannot be left out as a whole.
+# The Node of node_modules is for machines without one; here it would stand next to the one of the base.
 # Source maps and types are more than half of what remains, and Node loads no TypeScript from node_modules.
 RUN npm ci --omit=dev --ignore-scripts \
-  && rm -r node_modules/node node_modules/typescript && mkdir /data \
+  && rm -r node_modules/node-linux-* node_modules/.bin/node node_modules/typescript && mkdir /data \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
 
 FROM ${BASE}

@@ -19,7 +19,7 @@ export const SERVICE: readonly string[] = [NODE, ...startWords('.')];
  */
 export function serviceOf(checkout: string): readonly string[] {
   const words = startWords(checkout);
-  const node = join(checkout, 'node_modules/node/bin/node');
+  const node = join(checkout, 'node_modules/.bin/node');
   return [
     existsSync(node) ? node : NODE,
     ...words.slice(0, -1),
@@ -31,7 +31,8 @@ export function serviceOf(checkout: string): readonly string[] {
 function startWords(checkout: string): string[] {
   const file = readFileSync(join(checkout, 'package.json'), 'utf8');
   const { scripts } = JSON.parse(file) as { scripts: { start: string } };
-  return scripts.start.split(' ').slice(1);
+  const words = scripts.start.split(' ');
+  return words.slice(words.indexOf('node') + 1);
 }
 
 const READY_WITHIN_MS = 20_000;

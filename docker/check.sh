@@ -61,7 +61,7 @@ make_stand_in() {
   fi
   container=$(b from scratch)
   b add --quiet "$container" "$tar" / > /dev/null
-  b copy --quiet "$container" node_modules/node/bin/node /usr/local/bin/node > /dev/null
+  b copy --quiet "$container" "$(realpath node_modules/.bin/node)" /usr/local/bin/node > /dev/null
   npm=$(realpath "$(command -v npm)") # …/npm/bin/npm-cli.js
   b copy --quiet "$container" "${npm%/bin/*}" /usr/local/lib/node_modules/npm > /dev/null
   b run --isolation chroot "$container" -- ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
@@ -176,7 +176,8 @@ check 'SIGTERM is what stops it' [ "$(config .Docker.Config.StopSignal)" = SIGTE
 check 'it holds no development dependency' holds_no_dev_dependency
 check 'beside the program it holds its dependencies and nothing else' \
   [ "$(ls -Am "$ROOT/app")" = 'dist, node_modules, package.json' ]
-check 'it holds no second Node and no npm cache' [ ! -e "$ROOT/app/node_modules/node" -a ! -e "$ROOT/root/.npm" ]
+check 'it holds one Node' [ "$(find "$ROOT" -xdev -name node -size +20M)" = "$ROOT/usr/local/bin/node" ]
+check 'it holds no npm cache' [ ! -e "$ROOT/root/.npm" ]
 check 'it does not start before an engine and who may call are named' refuses_without_settings
 check 'its health check fails while nothing runs' is_unhealthy
 check 'it starts with the stub' start

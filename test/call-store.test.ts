@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
@@ -15,7 +16,9 @@ import { writeCalls } from '../src/call-store/call-writer.js';
 import { Instance } from '../src/call-store/instance.js';
 import { DatabaseService } from '../src/database/database.service.js';
 import { Spool } from '../src/database/spool/spool.js';
+import type { HealthDto } from '../src/health/health.dto.js';
 import { DatabaseProxy } from './kill/database-proxy.js';
+import { startBuilt } from './support/built-service.js';
 import { CHAT, STREAMED, WHOLE } from './support/engine-questions.js';
 import { patient } from './support/pace.js';
 import { expectProblem } from './support/problem.js';
@@ -23,6 +26,8 @@ import { QUESTION, type Reply, startService, type TestService } from './support/
 import { openStream, readStream } from './support/sse.js';
 
 const DATABASE_URL = process.env.TEST_DATABASE_URL ?? '';
+const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
+const whereItMayMount = canMount ? it : it.skip;
 const STEP = { path: '/api/interview/step', body: QUESTION };
 const V1 = { path: '/v1/chat/completions', body: CHAT.body };
 
@@ -683,13 +688,49 @@ describe('a disk without room', () => {
     expect(await service.post(STEP.path, STEP.body)).toMatchObject({ status: 200 });
   });
 
-  it('drops rows without LOG_REQUIRED, and counts them', async () => {
+  it('drops calls without LOG_REQUIRED, and counts each once, streamed or not', async () => {
     const { service, proxy, store } = await startBehindProxy({ spoolMaxBytes: 100 });
     await proxy.cut();
 
     const replies = await Promise.all([1, 2, 3].map(() => service.post(STEP.path, STEP.body)));
+    service.stub.script({ kind: 'reply', tokenDelayMs: 30 });
+    await readStream(service, CHAT.path, CHAT.body);
 
     expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(store.state).toEqual({ waiting: 0, dropped: 3 });
+    expect(store.state).toEqual({ waiting: 0, dropped: 4 });
   });
+
+  whereItMayMount(
+    'is told of in two lines, with what to do: the first loss at once, the rest later',
+    async () => {
+      const dataDir = ownFolder();
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dataDir]);
+      try {
+        const service = startBuilt({ DATA_DIR: dataDir, DATABASE_URL: 'postgresql://127.0.0.1:9/none' });
+        const url = await service.url();
+        const dropped = await eventually(async () => {
+          await fetch(url + STEP.path, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(STEP.body),
+          });
+          const { store } = (await (await fetch(`${url}/health`)).json()) as HealthDto;
+          return store.calls_dropped < 3 ? undefined : store.calls_dropped;
+        });
+        await service.stop();
+
+        const losses = service.lines.filter((line) => line.includes('calls are in no log'));
+        expect(losses).toEqual(
+          [1, dropped - 1].map((calls) =>
+            expect.stringMatching(
+              `ERROR   calls are in no log calls=${calls} reason="The disk under the spool in ${dataDir}/spool/.+ is full ` +
+                '\\(ENOSPC: no space left on device, write\\): make room on it\\."',
+            ),
+          ),
+        );
+      } finally {
+        execFileSync('umount', [dataDir]);
+      }
+    },
+  );
 });

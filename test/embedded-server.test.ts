@@ -200,6 +200,38 @@ describe('a later start', () => {
     other.kill();
   });
 
+  onLinux(
+    'ends a server whose processes are all stopped, and finds what was committed',
+    async () => {
+      const dataDir = openFolder();
+      const pids = await leaveServer(dataDir);
+      freeze(pids);
+
+      const { connection, adopted } = await startHere(dataDir);
+
+      expect(adopted).toBe(false);
+      expect(await ask(connection, 'SELECT text FROM note')).toEqual([{ text: 'kept' }]);
+      for (const pid of pids) await ended(pid);
+    },
+    60_000,
+  );
+
+  onLinux('ends the stopped processes of a server that was killed', async () => {
+    const dataDir = openFolder();
+    const [server = 0, ...others] = await leaveServer(dataDir);
+    freeze(others);
+    process.kill(server, 'SIGKILL');
+    const bystander = spawn('sleep', ['600'], { cwd: join(dataDir, 'postgres') });
+    await once(bystander, 'spawn');
+
+    const { connection } = await startHere(dataDir);
+
+    expect(await ask(connection, 'SELECT text FROM note')).toEqual([{ text: 'kept' }]);
+    for (const pid of others) await ended(pid);
+    expect(bystander.exitCode).toBeNull();
+    bystander.kill();
+  });
+
   it('refuses a database of another major version', async () => {
     const dataDir = openFolder();
     mkdirSync(join(dataDir, 'postgres'));
@@ -317,6 +349,22 @@ function bareCopy(): { folder: string; dataDir: string } {
   for (const name of readdirSync(join(folder, 'native', 'bin')))
     chmodSync(join(folder, 'native', 'bin', name), 0o644);
   return { folder, dataDir: openFolder() };
+}
+
+/** A server that a killed service has left, with a row in it. @returns the ids of its processes, its own first */
+async function leaveServer(dataDir: string): Promise<number[]> {
+  const { child, said } = await startElsewhere(dataDir);
+  if ('refused' in said) throw new Error(said.refused);
+  await ask(said.connection, `${note} ('kept')`);
+  const server = serverPid(dataDir);
+  await kill(child);
+  const made = execFileSync('pgrep', ['-P', String(server)], { encoding: 'utf8' });
+  return [server, ...made.trim().split('\n').map(Number)];
+}
+
+/** Those that have ended meanwhile, such as the one for the killed service, need none. */
+function freeze(pids: readonly number[]): void {
+  spawnSync('kill', ['-STOP', ...pids.map(String)]);
 }
 
 async function askUntilAnswered(...question: Parameters<typeof ask>): ReturnType<typeof ask> {

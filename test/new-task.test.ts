@@ -65,7 +65,10 @@ describe('a sixth kind of question: one folder, and one line in app.module.ts', 
     const built = run('@nestjs/cli/bin/nest.js', 'build');
     expect(built).toEqual({ status: 0, output: expect.any(String) });
 
-    const service = startBuilt({ ENGINE: 'stub' }, { main: join(COPY, 'dist/main.js') });
+    const service = startBuilt(
+      { ENGINE: 'stub' },
+      { command: [process.execPath, join(COPY, 'dist/main.js')] },
+    );
     const url = await service.url();
     const response = await fetch(`${url}/api/hint`, {
       method: 'POST',

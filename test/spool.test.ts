@@ -511,7 +511,9 @@ describe('A failing disk', () => {
     const writeFile = await fileMethod('writeFile');
     writeFile.mockRejectedValueOnce(failure('EDQUOT'));
 
-    await expect(spool.append('a')).rejects.toThrow(`The disk under the spool in ${folder} is full`);
+    await expect(spool.append('a')).rejects.toThrow(
+      `The disk under the spool in ${folder} is full (EDQUOT: told by the test): make room on it.`,
+    );
 
     expect(readdirSync(folder)).toEqual([]);
     await spool.close();

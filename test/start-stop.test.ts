@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -311,14 +311,39 @@ describe('scripts/check-node.js', () => {
   const old = ['/usr/bin/node', '/usr/local/bin/node'].find((node) => Number.parseInt(versionOf(node)) < 24);
   const whereThereIsOne = old === undefined ? it.skip : it;
 
+  const check = (node: string, cwd: string): { status: number | null; stderr: string } => {
+    const { status, stderr } = spawnSync(node, ['scripts/check-node.js'], { cwd, encoding: 'utf8' });
+    return { status, stderr };
+  };
+
+  /** A checkout into which npm has installed nothing. */
+  const bareCheckout = (): string => {
+    const folder = emptyFolder();
+    cpSync('package.json', join(folder, 'package.json'));
+    cpSync('scripts/check-node.js', join(folder, 'scripts/check-node.js'));
+    return folder;
+  };
+
   whereThereIsOne('refuses an older Node in one line (skipped on a machine without one)', () => {
-    const { status, stderr } = spawnSync(old ?? '', ['scripts/check-node.js'], { encoding: 'utf8' });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^This is Node \d+\.\d+\.\d+; the service runs on Node 24, .+\n$/);
+    expect(check(old ?? '', '.')).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(
+        /^This is Node \d+\.\d+\.\d+; the service runs on Node 24 or later\. .* start this through npm .+\n$/,
+      ),
+    });
   });
 
+  whereThereIsOne(
+    'tells where npm has installed none what to do (skipped on a machine without an older one)',
+    () => {
+      expect(check(old ?? '', bareCheckout())).toEqual({
+        status: 1,
+        stderr: expect.stringContaining('as on a Mac, install Node 24 or later yourself'),
+      });
+    },
+  );
+
   it('accepts the Node that runs the tests', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['scripts/check-node.js'], { encoding: 'utf8' });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(check(process.execPath, '.')).toEqual({ status: 0, stderr: '' });
   });
 });

@@ -3,7 +3,7 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { ServiceError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
-import { SpoolFull } from '../database/spool/spool-full.js';
+import { Throttle } from '../logging/throttle.js';
 import type { CallRecord } from '../calls/call-record.js';
 import type { RowWrite } from '../calls/row-write.js';
 import { callRow, type CallRow, changeTexts, wholeRow } from './call-row.js';
@@ -30,6 +30,9 @@ const DRAIN_EVERY_MS = 60_000;
 /** Milliseconds that calls which were cut at the stop get to end, and so to be written. */
 const LAST_CALLS_MS = 5000;
 
+/** Milliseconds between two lines of the log on calls that are lost: while a disk is full, every call is. */
+const TELL_LOSSES_EVERY_MS = 60_000;
+
 /** How the call log is doing, for health and metrics. */
 export interface CallStoreState {
   /** Calls that wait on disk for the database. */
@@ -46,6 +49,9 @@ export interface CallStoreState {
 export class CallStore implements OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger('CallStore');
   readonly #commits = new GroupCommit<CallRow>(COMMIT_BOUNDS, (rows) => this.#keep(rows));
+  readonly #losses = new Throttle<unknown>(TELL_LOSSES_EVERY_MS, (error, calls) => {
+    this.#logger.error({ message: 'calls are in no log', calls, reason: (error as Error).message });
+  });
   readonly #timeoutMs: number;
   #own: OwnSpool | undefined;
   #dropped = 0;
@@ -83,6 +89,7 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
     // It ends a drain behind the batch that is under way.
     await this.#own?.release();
     await this.#draining;
+    this.#losses.flush();
   }
 
   get state(): CallStoreState {
@@ -191,35 +198,34 @@ export class CallStore implements OnModuleInit, OnApplicationShutdown {
       await writeCalls(this.database.pool, [asText(row)], timeoutMs);
     } catch (error) {
       if (!isAboutRows(error)) throw error;
-      this.#drop(1, error);
+      this.#drop([row], error);
     }
   }
 
   async #spoolAll(rows: readonly CallRow[]): Promise<ReadonlyMap<CallRow, Error>> {
     const refused = new Map<CallRow, Error>();
-    const reasons: unknown[] = [];
+    let reason: unknown;
     await Promise.all(
       rows.map(async (row) => {
         try {
           await this.#own?.append(JSON.stringify(inWords(row)));
         } catch (error) {
-          reasons.push(error);
+          reason ??= error;
           refused.set(row, logFull());
         }
       }),
     );
-    this.#fullUntil = reasons.length === 0 ? 0 : performance.now() + RETRY_AFTER_SECONDS * 1000;
-    if (reasons.length > 0) this.#drop(reasons.length, reasons[0]);
+    this.#fullUntil = refused.size === 0 ? 0 : performance.now() + RETRY_AFTER_SECONDS * 1000;
+    this.#drop([...refused.keys()], reason);
     return this.settings.logRequired ? refused : new Map();
   }
 
-  #drop(calls: number, error: unknown): void {
+  /** Counts the calls that end with these rows; without the row of its beginning, a stream may still get that of its end. */
+  #drop(rows: readonly CallRow[], error: unknown): void {
+    const calls = rows.filter(({ outcome }) => outcome !== 'running').length;
+    if (calls === 0) return;
     this.#dropped += calls;
-    this.#logger.error({
-      message: 'calls are in no log',
-      calls,
-      reason: error instanceof SpoolFull ? 'SPOOL_MAX_BYTES is reached' : (error as Error).message,
-    });
+    this.#losses.add(error, calls);
   }
 
   #startDraining(): void {

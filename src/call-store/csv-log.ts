@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CALL_COLUMNS, type CsvRow } from '../csv/call-row.js';
 import { RotatingCsv } from '../csv/rotating-csv.js';
 import { csvHeader, csvLine } from '../csv/write-csv.js';
+import { Throttle } from '../logging/throttle.js';
 
 /** Where the CSV log goes. */
 export interface CsvLogOptions {
@@ -21,12 +22,19 @@ const COMPLAIN_EVERY_MS = 60_000;
 export class CsvLog {
   readonly #logger = new Logger('CsvLog');
   readonly #file: RotatingCsv;
+  readonly #complaints = new Throttle<string>(COMPLAIN_EVERY_MS, (reason) => {
+    this.#logger.error({
+      message: 'rows are missing in the CSV log: see to its folder, its rights and the free space',
+      path: this.options.path,
+      reason,
+      lost: this.#lost,
+    });
+  });
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
   #closed = false;
   #lost = 0;
-  #complainedAt = -Infinity;
 
   constructor(private readonly options: CsvLogOptions) {
     this.#file = new RotatingCsv(options.path, csvHeader(CALL_COLUMNS), options.maxBytes);
@@ -54,6 +62,7 @@ export class CsvLog {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writing;
+    this.#complaints.flush();
   }
 
   async #write(): Promise<void> {
@@ -75,14 +84,6 @@ export class CsvLog {
 
   #lose(rows: number, reason: string): void {
     this.#lost += rows;
-    const now = performance.now();
-    if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return;
-    this.#complainedAt = now;
-    this.#logger.error({
-      message: 'rows are missing in the CSV log: see to its folder, its rights and the free space',
-      path: this.options.path,
-      reason,
-      lost: this.#lost,
-    });
+    this.#complaints.add(reason, rows);
   }
 }

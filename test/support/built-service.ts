@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach } from '@jest/globals';
 
-const MAIN = resolve('dist/main.js');
+const COMMAND = [process.execPath, resolve('dist/main.js')];
 
 /** How a process ended. */
 export interface Exit {
@@ -84,9 +84,10 @@ export function emptyFolder(): string {
 /** Starts the built service on a free port, with the tests' database unless one is named; it ends with the test. */
 export function startBuilt(
   environment: Readonly<Record<string, string>> = {},
-  { cwd = emptyFolder(), detached = false, main = MAIN } = {},
+  { cwd = emptyFolder(), detached = false, command = COMMAND } = {},
 ): BuiltService {
-  const child = spawn(process.execPath, [main], {
+  const [program = '', ...parameters] = command;
+  const child = spawn(program, parameters, {
     cwd,
     detached,
     env: {

@@ -7,6 +7,7 @@ import { isPassing, Session } from './folder-lock.js';
 import { findNativePackage, prepareNativeServer } from './native-package.js';
 import { runningServer } from './pid-file.js';
 import { type Connection, DATABASE, openReach } from './reach.js';
+import { endRemnants } from './server-family.js';
 import { serverFault } from './server-fault.js';
 import { openServerPlace } from './server-place.js';
 import { ServerProcess, type ServerPlan, stopServer } from './server-process.js';
@@ -37,6 +38,9 @@ const AGAIN_AFTER_MS = 1000;
 /** What a server says that cannot start yet, because what is left of another one is still going. */
 const NOT_YET =
   /lock file "[^"]*" (already exists|is empty)|pre-existing shared memory|Address already in use/;
+
+/** The one of these that means processes without their server. */
+const HELD_MEMORY = 'pre-existing shared memory';
 
 /**
  * Starts the PostgreSQL that npm brought along, on a data folder of its own, or takes over the one that a killed
@@ -147,7 +151,7 @@ async function bringUp(plan: ServerPlan, connection: Connection, signal?: AbortS
     if (answer.is !== 'absent') lastListened = Date.now();
     const hangs = answer.is === 'silent' || Date.now() - lastListened > LISTEN_WITHIN_MS;
     if (started) {
-      started = await stillGoing(started, dataDir);
+      started = await stillGoing(started, plan);
     } else if (running) {
       if (hangs) await stopServer(cluster, native);
     } else if (answer.is === 'absent') {
@@ -159,9 +163,13 @@ async function bringUp(plan: ServerPlan, connection: Connection, signal?: AbortS
 }
 
 /** @returns nothing where it ended because another server is still there, and another try may help */
-async function stillGoing(started: ServerProcess, dataDir: string): Promise<ServerProcess | undefined> {
+async function stillGoing(
+  started: ServerProcess,
+  { dataDir, cluster }: ServerPlan,
+): Promise<ServerProcess | undefined> {
   if (!started.ended) return started;
   const output = await started.output();
+  if (output.includes(HELD_MEMORY)) await endRemnants(cluster);
   if (NOT_YET.test(output)) return undefined;
   throw await serverFault(dataDir, 'does not start', output);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, runningServer } from './pid-file.js';
 import type { NativeServer } from './native-package.js';
+import { letGoOn } from './server-family.js';
 import { type Account, programEnvironment, runProgram } from './run-program.js';
 
 /** Bytes above which the server's log is emptied at a start. */
@@ -144,11 +145,11 @@ async function send(
   }
   try {
     process.kill(pid, signal);
-    // One that was frozen hears it only when it goes on.
-    process.kill(pid, 'SIGCONT');
   } catch {
     // It ended in between.
   }
+  // What was frozen hears it only when it goes on.
+  await letGoOn(pid);
 }
 
 async function hasEnded(pid: number, cluster: string, within: number): Promise<boolean> {

@@ -6,6 +6,6 @@ export class SpoolFull extends Error {
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Whether the file system says that there is no room, on the disk or in the user's quota. */
-export function isNoSpace(error: unknown): boolean {
+export function isNoSpace(error: unknown): error is NodeJS.ErrnoException {
   return typeof error === 'object' && error !== null && 'code' in error && NO_SPACE.has(String(error.code));
 }

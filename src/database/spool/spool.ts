@@ -104,7 +104,7 @@ export class Spool {
     const held = this.bytes + this.#waitingBytes;
     if (held + bytes.length > maxBytes) {
       throw new SpoolFull(
-        `The spool in ${folder} holds ${held} of at most ${maxBytes} bytes and has no room for ${bytes.length} more: bring the database back, which empties it, or allow it more.`,
+        `The spool in ${folder} holds ${held} of at most ${maxBytes} bytes and has no room for ${bytes.length} more: bring the database back, which empties it, or raise SPOOL_MAX_BYTES.`,
       );
     }
     await new Promise<void>((fulfil, reject) => {
@@ -228,9 +228,14 @@ export class Spool {
     await writer?.close();
   }
 
-  #diskFull(cause: unknown): SpoolFull {
+  #diskFull(cause: NodeJS.ErrnoException): SpoolFull {
     const { folder } = this.#options;
-    return new SpoolFull(`The disk under the spool in ${folder} is full: make room on it.`, { cause });
+    return new SpoolFull(
+      `The disk under the spool in ${folder} is full (${cause.message}): make room on it.`,
+      {
+        cause,
+      },
+    );
   }
 
   async #drainAll(batch: number, take: (records: readonly string[]) => Promise<void>): Promise<number> {
