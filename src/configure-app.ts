@@ -5,9 +5,10 @@ import { registerAccess } from './access/access.js';
 import { AppModule } from './app.module.js';
 import { clientErrorHandler, frameworkErrorHandler, registerExpectations } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
-import { registerMethodCheck } from './common/method-check.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { registerRequestContext } from './common/request-context.js';
+import { registerRouteCheck } from './common/route-check.js';
+import { registerUntakenBodies } from './common/untaken-body.js';
 import { createValidationPipe } from './common/validation.js';
 import type { Settings } from './config/settings.js';
 import { createOpenApiDocument } from './docs/open-api.js';
@@ -38,12 +39,13 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   const server = adapter.getInstance();
 
   registerExpectations(server);
+  registerUntakenBodies(server);
   // The order is the order in which a request meets them.
   registerRequestContext(server, {
     pingMs: settings.streamPing * 1000,
     bufferBytes: settings.streamBufferBytes,
   });
-  registerMethodCheck(server);
+  registerRouteCheck(server);
   app.get(Draining).attach(server);
   registerAccess(server, settings);
   registerJsonBody(server);

@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorReply } from './error-reply.js';
 import { type ErrorCode, ServiceError } from './errors.js';
@@ -7,6 +7,8 @@ import { unexpectedFault } from './unexpected-fault.js';
 /** Answers whatever was thrown. What is not meant for callers stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
+  readonly #logger = new Logger('Request');
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -19,9 +21,14 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private translate(thrown: unknown, request: FastifyRequest): ServiceError {
-    return thrown instanceof HttpException
-      ? fromHttpException(thrown, request)
-      : unexpectedFault(thrown, request.ctx.requestId);
+    if (thrown instanceof HttpException) return fromHttpException(thrown, request);
+    const { requestId } = request.ctx;
+    // The connection broke while the body was read: no fault of the service, and there is nobody to answer.
+    if (thrown === request.raw.errored) {
+      this.#logger.debug({ message: 'a caller left before its request was complete', request_id: requestId });
+      return new ServiceError('MALFORMED_REQUEST', 'The connection ended before the request was complete.');
+    }
+    return unexpectedFault(thrown, requestId);
   }
 }
 

@@ -1,0 +1,7 @@
+/** Characters of a caller's text that a message repeats: more only makes the message unreadable, and a reply large. */
+const MAX_QUOTED = 200;
+
+/** A caller's text as a message repeats it. */
+export function quote(text: string): string {
+  return text.length <= MAX_QUOTED ? text : `${text.slice(0, MAX_QUOTED).toWellFormed()}…`;
+}
