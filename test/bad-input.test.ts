@@ -145,6 +145,24 @@ describe('a body that is too much', () => {
     expect(detail).toBe('The body has more than 5000 values.');
   });
 
+  it.each([
+    ['levels', '['.repeat(33)],
+    ['values', `[${'0,'.repeat(5000)}`],
+  ])('is refused for its %s before it is parsed', async (_, unfinished) => {
+    const service = await startService();
+    expectProblem(await service.fail(FEEDBACK, unfinished), 'FORBIDDEN_JSON');
+  });
+
+  it('is not taken for nested because of what stands in its texts', async () => {
+    const service = await startService();
+    const text = '[{"a":\\"\\\\",'.repeat(5001);
+    const { errors } = expectProblem(
+      await service.fail(FEEDBACK, { ...QUESTION, user_prompt: text, temperature: 3 }),
+      'VALIDATION_FAILED',
+    );
+    expect(errors?.map(({ path }) => path)).toEqual(['/temperature']);
+  });
+
   it('is accepted by the parser when it is nested 32 levels deep', async () => {
     const service = await startService();
     const { errors } = expectProblem(await service.fail(FEEDBACK, nested(32)), 'VALIDATION_FAILED');
