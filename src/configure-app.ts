@@ -14,7 +14,7 @@ import { registerUntakenBodies } from './common/untaken-body.js';
 import { createValidationPipe } from './common/validation.js';
 import type { Settings } from './config/settings.js';
 import { createOpenApiDocument } from './docs/open-api.js';
-import { registerRedoc } from './docs/redoc.js';
+import { registerDocPages } from './docs/pages.js';
 import { Draining } from './health/draining.js';
 import { AppLogger } from './logging/logger.js';
 
@@ -58,8 +58,9 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   SwaggerModule.setup('docs', app, await createOpenApiDocument(app), {
     jsonDocumentUrl: 'docs-json',
     raw: ['json'],
+    ui: false,
   });
-  registerRedoc(server);
+  registerDocPages(server);
   try {
     await app.init();
   } catch (error) {

@@ -33,9 +33,6 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
-  // Static files refuse paths that lead out of their folder.
-  403: 'NOT_FOUND',
-  404: 'NOT_FOUND',
   408: 'REQUEST_TIMEOUT',
   413: 'BODY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
@@ -44,11 +41,6 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 function fromHttpException(exception: HttpException, request: FastifyRequest): ServiceError {
   const code = BY_STATUS[exception.getStatus()] ?? 'MALFORMED_REQUEST';
   switch (code) {
-    case 'NOT_FOUND':
-      return new ServiceError(
-        code,
-        `There is no route ${request.method} ${request.url.split('?', 1)[0] ?? ''}.`,
-      );
     case 'BODY_TOO_LARGE':
       return new ServiceError(code, `The body has more than ${request.routeOptions.bodyLimit} bytes.`);
     case 'UNSUPPORTED_MEDIA_TYPE': {
