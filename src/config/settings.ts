@@ -22,7 +22,7 @@ import { FromEnv } from './variable.js';
 /** Which dialect the engine speaks. */
 export type EngineKind = 'sglang' | 'vllm' | 'openai' | 'stub';
 
-/** Ten times the streams that the load tests hold open at once; each connection may hold MAX_BODY_BYTES. */
+/** Enough where the file limit is no limit, as in most containers: each connection may hold a body of MAX_BODY_BYTES. */
 const MOST_CONNECTIONS = 10_000;
 
 const MODEL = 'Model';
@@ -271,7 +271,8 @@ export class Settings {
 
   @FromEnv({
     section: LIMITS,
-    about: 'Seconds that a reply or a stream waits for a caller who reads nothing, before the caller is cut.',
+    about:
+      'Seconds that a reply, an export or a stream under /v1 waits for a caller who reads nothing, before the caller is cut.',
     read: seconds,
   })
   slowReaderTimeout = 30;
