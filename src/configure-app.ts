@@ -1,34 +1,37 @@
+import { maxHeaderSize } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { registerAccess } from './access/access.js';
+import { arrivalLimits, limitConnections } from './access/connection-limits.js';
 import { AppModule } from './app.module.js';
 import { clientErrorHandler, frameworkErrorHandler, registerExpectations } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
-import { registerMethodCheck } from './common/method-check.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { registerRequestContext } from './common/request-context.js';
+import { registerRouteCheck } from './common/route-check.js';
+import { registerUntakenBodies } from './common/untaken-body.js';
 import { createValidationPipe } from './common/validation.js';
 import type { Settings } from './config/settings.js';
 import { createOpenApiDocument } from './docs/open-api.js';
-import { registerRedoc } from './docs/redoc.js';
+import { registerDocPages } from './docs/pages.js';
 import { Draining } from './health/draining.js';
 import { AppLogger } from './logging/logger.js';
-
-/** A caller that needs longer than this to send its request is holding a connection, not asking. */
-const REQUEST_ARRIVAL_MS = 30_000;
 
 /**
  * Builds the application as it runs and as tests run it; the caller listens.
  * @throws ConfigError where something that a setting names cannot be used
  */
 export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
+  const { http, ...times } = arrivalLimits(settings);
   const adapter = new FastifyAdapter({
+    ...times,
     bodyLimit: settings.maxBodyBytes,
-    requestTimeout: REQUEST_ARRIVAL_MS,
+    // Only the length of a URL bounds an id: one that is longer than any that exists is not found.
+    routerOptions: { maxParamLength: maxHeaderSize },
     clientErrorHandler,
     frameworkErrors: frameworkErrorHandler,
-    http: { requireHostHeader: false },
+    http: { ...http, requireHostHeader: false },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
     logger: new AppLogger(settings),
@@ -37,13 +40,15 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   });
   const server = adapter.getInstance();
 
+  limitConnections(server.server, settings);
   registerExpectations(server);
+  registerUntakenBodies(server);
   // The order is the order in which a request meets them.
   registerRequestContext(server, {
     pingMs: settings.streamPing * 1000,
     bufferBytes: settings.streamBufferBytes,
   });
-  registerMethodCheck(server);
+  registerRouteCheck(server);
   app.get(Draining).attach(server);
   registerAccess(server, settings);
   registerJsonBody(server);
@@ -53,8 +58,9 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   SwaggerModule.setup('docs', app, await createOpenApiDocument(app), {
     jsonDocumentUrl: 'docs-json',
     raw: ['json'],
+    ui: false,
   });
-  registerRedoc(server);
+  registerDocPages(server);
   try {
     await app.init();
   } catch (error) {

@@ -48,7 +48,7 @@ describe('a body that cannot be parsed', () => {
   it('does not look for the place in a very long body', async () => {
     const service = await startService();
     const { detail } = expectProblem(
-      await service.fail(FEEDBACK, `[${'1,'.repeat(60_000)}}`),
+      await service.fail(FEEDBACK, `{"user_prompt":"${'x'.repeat(120_000)}","model":}`),
       'MALFORMED_JSON',
     );
     expect(detail).toBe('The body is not JSON.');
@@ -143,6 +143,24 @@ describe('a body that is too much', () => {
     const service = await startService();
     const { detail } = expectProblem(await service.fail(FEEDBACK, body), 'FORBIDDEN_JSON');
     expect(detail).toBe('The body has more than 5000 values.');
+  });
+
+  it.each([
+    ['levels', '['.repeat(33)],
+    ['values', `[${'0,'.repeat(5000)}`],
+  ])('is refused for its %s before it is parsed', async (_, unfinished) => {
+    const service = await startService();
+    expectProblem(await service.fail(FEEDBACK, unfinished), 'FORBIDDEN_JSON');
+  });
+
+  it('is not taken for nested because of what stands in its texts', async () => {
+    const service = await startService();
+    const text = '[{"a":\\"\\\\",'.repeat(5001);
+    const { errors } = expectProblem(
+      await service.fail(FEEDBACK, { ...QUESTION, user_prompt: text, temperature: 3 }),
+      'VALIDATION_FAILED',
+    );
+    expect(errors?.map(({ path }) => path)).toEqual(['/temperature']);
   });
 
   it('is accepted by the parser when it is nested 32 levels deep', async () => {
@@ -268,6 +286,17 @@ describe('a field', () => {
     expect(detail).toBe('Wrong in this request: /k0, /k1, /k2, /k3, /k4 and 75 more.');
   });
 
+  it('has a name of which 200 characters are told', async () => {
+    const service = await startService();
+    const name = 'n'.repeat(300_000);
+    const reply = await service.fail(FEEDBACK, { ...QUESTION, [name]: 1 });
+
+    const { detail, errors } = expectProblem(reply, 'VALIDATION_FAILED');
+    const told = `${'n'.repeat(200)}…`;
+    expect(detail).toBe(`Wrong in this request: /${told}.`);
+    expect(errors).toEqual([{ path: `/${told}`, message: `${told} is not a field of this request` }]);
+  });
+
   it('is not looked for in a compressed body', async () => {
     const service = await startService();
     const { detail } = expectProblem(
@@ -366,6 +395,12 @@ describe('a field', () => {
 });
 
 describe('a request that no route takes', () => {
+  it('gets 404 with 200 characters of its path', async () => {
+    const service = await startService();
+    const { detail } = expectProblem(await service.fail(`/${'p'.repeat(5000)}`, {}), 'NOT_FOUND');
+    expect(detail).toBe(`There is no route POST /${'p'.repeat(199)}….`);
+  });
+
   it('gets 404 with its method and path, without its query', async () => {
     const service = await startService();
     const { detail } = expectProblem(await service.fail('/api/feedbacks?key=secret', {}), 'NOT_FOUND');

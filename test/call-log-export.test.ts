@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { sql } from 'kysely';
 import { request } from 'undici';
@@ -284,6 +285,23 @@ describe('an export that does not come to its end', () => {
     };
     await expect(reading()).rejects.toThrow();
     expect(bytes).toBeLessThan(60_000_000);
+  });
+
+  it('is cut when its reader takes nothing for SLOW_READER_TIMEOUT', async () => {
+    await fill(60, 1_000_000);
+    const { app, url } = await startService({ slowReaderTimeout: 0.2 });
+    const connected = once(app.getHttpServer(), 'connection') as Promise<[Socket]>;
+    const { hostname, port } = new URL(url);
+    const reader = connect(Number(port), hostname).pause();
+    reader.write(`GET ${pathOf('columns=seed')} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const [connection] = await connected;
+
+    await once(connection, 'close');
+
+    // Enough for it to be an answer, and far from all.
+    expect(connection.bytesWritten).toBeGreaterThan(100_000);
+    expect(connection.bytesWritten).toBeLessThan(30_000_000);
+    reader.destroy();
   });
 
   it('is read no further when its reader leaves', async () => {

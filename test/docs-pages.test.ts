@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { type ErrorCode, ERRORS } from '../src/common/errors.js';
+import { type ErrorCode, ERRORS, type Problem } from '../src/common/errors.js';
 import { describeApi } from '../src/describe-api.js';
+import { expectProblem } from './support/problem.js';
+import { CHROMIUM, withProgram } from './support/programs.js';
 import { MODEL_REPLIES, startService, type TestService } from './support/service.js';
 
 interface Operation {
@@ -103,7 +105,10 @@ describe('openapi.json', () => {
 
 describe('the pages', () => {
   it.each([
-    ['/docs', 'text/html'],
+    ['/docs', 'text/html; charset=utf-8'],
+    ['/docs/start.js', 'text/javascript; charset=utf-8'],
+    ['/docs/swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+    ['/docs/swagger-ui.css', 'text/css; charset=utf-8'],
     ['/docs-json', 'application/json; charset=utf-8'],
     ['/redoc', 'text/html; charset=utf-8'],
     ['/redoc/redoc.standalone.js', 'text/javascript; charset=utf-8'],
@@ -114,6 +119,14 @@ describe('the pages', () => {
     expect({ status: reply.status, type: reply.headers.get('content-type') }).toEqual({ status: 200, type });
   });
 
+  it.each(['swagger-ui-bundle.js.map', 'package.json', 'swagger-ui.js', 'LICENSE', 'index.html'])(
+    'do without %s of their package, which is not served',
+    async (name) => {
+      const service = await startService();
+      expectProblem(await service.get<Problem>(`/docs/${name}`), 'NOT_FOUND');
+    },
+  );
+
   it.each(['/docs', '/redoc'])('name no other host: %s', async (path) => {
     const { url } = await startService();
     const html = await (await fetch(url + path)).text();
@@ -121,10 +134,7 @@ describe('the pages', () => {
   });
 });
 
-const CHROMIUM = '/usr/bin/chromium';
-const inBrowser = existsSync(CHROMIUM) || process.env.CI !== undefined ? describe : describe.skip;
-
-inBrowser(`in a browser (skipped where ${CHROMIUM} is missing, but never in CI)`, () => {
+withProgram(CHROMIUM, 'in a browser', () => {
   let browser: Browser;
 
   beforeAll(async () => {

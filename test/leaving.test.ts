@@ -339,8 +339,26 @@ describe('a call that is cancelled', () => {
     expectProblem(await cancel(service, headers['x-call-id'] ?? ''), 'CALL_NOT_FOUND');
   });
 
-  it('is not found by an id that never was', async () => {
-    expectProblem(await cancel(await startService(), 'nothing'), 'CALL_NOT_FOUND');
+  it.each(['nothing', 'x'.repeat(1000)])('is not found by an id that never was: %.10s', async (id) => {
+    expectProblem(await cancel(await startService(), id), 'CALL_NOT_FOUND');
+  });
+
+  it('is found by every X-Request-Id that is taken, also where it is encoded', async () => {
+    const service = await startService();
+    service.stub.script(FROZEN);
+    // Three times as long in a URL.
+    const id = ':'.repeat(128);
+    const stream = await openStream(
+      service,
+      STEP.path,
+      { ...STEP.body, stream: true },
+      { 'x-request-id': id },
+    );
+
+    const { body } = await cancel(service, encodeURIComponent(id));
+
+    expect(body).toEqual({ cancelled: [stream.headers['x-call-id']] });
+    expect(await stream.end()).toBe('whole');
   });
 
   it('is a stream that was begun, and the caller keeps what was said', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { type BuiltService, startBuilt } from './support/built-service.js';
 import { MODEL_REPLIES, QUESTION, startStub } from './support/service.js';
@@ -215,6 +217,71 @@ describe('secrets and candidates’ words', () => {
       expect(log).toContain(word);
     }
     expect(log).not.toMatch(/CANARY-([A-Z]+-)?KEY/);
+  });
+});
+
+describe('a caller’s own faults', () => {
+  /** Connects and sends this. */
+  async function say(service: BuiltService, text: string): Promise<Socket> {
+    const { hostname, port } = new URL(await service.url());
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    socket.write(text);
+    return socket;
+  }
+
+  const errorsIn = (log: readonly LogLine[]): LogLine[] => log.filter(({ level }) => level === 'ERROR');
+
+  const half = (...headers: string[]): string =>
+    [
+      `POST ${FEEDBACK} HTTP/1.1`,
+      'Host: localhost',
+      'Content-Type: application/json',
+      'Content-Length: 100',
+      ...headers,
+      '',
+      '{"system_prompt":',
+    ].join('\r\n');
+
+  const start = (): BuiltService =>
+    startBuilt({ LOG_FORMAT: 'json', LOG_LEVEL: 'DEBUG', API_KEYS: 'app:inference:long-enough' });
+
+  it('are lines at DEBUG where it leaves in the middle of its body', async () => {
+    const service = start();
+
+    const socket = await say(
+      service,
+      half('Authorization: Bearer long-enough', 'Expect: 100-continue', 'X-Request-Id: req-1'),
+    );
+    // Its body is being read.
+    await once(socket, 'data');
+    socket.destroy();
+    const line = await service.line(/before its request was complete/);
+
+    expect(JSON.parse(line)).toMatchObject({ level: 'DEBUG', request_id: 'req-1' });
+    expect(errorsIn(await readLog(service))).toEqual([]);
+  });
+
+  it('leave no line where it has no key', async () => {
+    const service = start();
+
+    const socket = await say(service, half());
+    await once(socket, 'data');
+    socket.destroy();
+
+    const log = await readLog(service);
+    expect([...errorsIn(log), ...log.filter(({ context }) => context === 'Request')]).toEqual([]);
+  });
+
+  it('are lines at DEBUG where it speaks no HTTP', async () => {
+    const service = start();
+
+    const socket = await say(service, 'SSH-2.0-OpenSSH_9.9\r\n');
+    const line = await service.line(/what arrived is no request/);
+    socket.destroy();
+
+    expect(JSON.parse(line)).toMatchObject({ level: 'DEBUG', code: 'MALFORMED_REQUEST' });
+    expect(errorsIn(await readLog(service))).toEqual([]);
   });
 });
 

@@ -370,6 +370,16 @@ describe('an error under /v1', () => {
     expect(message).toContain(' k4 is not a field of this route. 3 more. ');
   });
 
+  it('tells 200 characters of a name', async () => {
+    const service = await startService();
+
+    const reply = await service.post(CHAT, { ...HELLO, ['n'.repeat(300_000)]: 1 });
+
+    const told = `${'n'.repeat(200)}…`;
+    const message = expectOpenAiError(reply, 'VALIDATION_FAILED', { param: told });
+    expect(message).toContain(` ${told} is not a field of this route. `);
+  });
+
   it('says of a field that is not taken what to do instead', async () => {
     const service = await startService();
 

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { loadSettings } from '../src/config/load-settings.js';
+import { CHROMIUM, withProgram } from './support/programs.js';
 import { MODEL_REPLIES, startService, type TestService } from './support/service.js';
 
 const run = promisify(execFile);
@@ -60,10 +61,7 @@ describe('examples/stream-step.ts', () => {
   });
 });
 
-const CHROMIUM = '/usr/bin/chromium';
-const inBrowser = existsSync(CHROMIUM) || process.env.CI !== undefined ? describe : describe.skip;
-
-inBrowser(`examples/candidate in a browser (skipped where ${CHROMIUM} is missing, but never in CI)`, () => {
+withProgram(CHROMIUM, 'examples/candidate in a browser', () => {
   let browser: Browser;
   const relays: ChildProcess[] = [];
 

@@ -46,7 +46,7 @@ export function registerAccess(server: FastifyInstance, settings: Settings): voi
 
   server.addHook('onRequest', (request, _reply, done) => {
     request.ctx.caller = identify(request, keys, settings);
-    done(request.is404 ? undefined : refusal(request, keys.length > 0, settings));
+    done(refusal(request, keys.length > 0, settings));
   });
 }
 

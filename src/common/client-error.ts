@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { closeGently } from './close-gently.js';
 import { errorReply } from './error-reply.js';
 import { PROBLEM_TYPE, ServiceError, toProblem } from './errors.js';
 import { requestIdOf } from './request-context.js';
+import { leaveBody } from './untaken-body.js';
+
+const logger = new Logger('Request');
 
 /** Answers what Node's HTTP parser refuses before there is a request, and so a path: as problem+json. */
 export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -13,8 +18,15 @@ export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket)
   }
   const known = knownError(error.code);
   const requestId = requestIdOf(undefined);
+  logger.debug({
+    message: 'what arrived is no request',
+    request_id: requestId,
+    code: known.code,
+    reason: error.code,
+  });
   const body = JSON.stringify(toProblem(known, requestId));
-  socket.end(
+  closeGently(
+    socket,
     [
       `HTTP/1.1 ${known.status} ${known.code}`,
       `content-type: ${PROBLEM_TYPE}`,
@@ -32,6 +44,7 @@ export function frameworkErrorHandler(_error: Error, request: FastifyRequest, re
   const requestId = requestIdOf(request.headers['x-request-id']);
   const error = new ServiceError('MALFORMED_REQUEST', 'The URL cannot be decoded.');
   const { status, headers, body } = errorReply(error, request.url, requestId);
+  leaveBody(request.raw, reply.raw);
   void reply.status(status).headers(headers).header('x-request-id', requestId).send(body);
 }
 
@@ -44,6 +57,7 @@ export function registerExpectations(server: FastifyInstance): void {
       'The header Expect asks for what this service does not do.',
     );
     const { status, headers, body } = errorReply(error, request.url ?? '', requestId);
+    leaveBody(request, response);
     response.writeHead(status, {
       ...headers,
       'content-length': Buffer.byteLength(body),

@@ -66,7 +66,8 @@ const catalogue = {
   REQUEST_TIMEOUT: {
     status: 408,
     title: 'The request did not arrive in time',
-    remedy: 'Send headers and body without pausing; look at the network between client and service.',
+    remedy:
+      'Send headers and body without pausing (the server’s ARRIVAL_TIMEOUT); look at the network between client and service.',
   },
   BODY_TOO_LARGE: {
     status: 413,

@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorReply } from './error-reply.js';
 import { type ErrorCode, ServiceError } from './errors.js';
@@ -7,6 +7,8 @@ import { unexpectedFault } from './unexpected-fault.js';
 /** Answers whatever was thrown. What is not meant for callers stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
+  readonly #logger = new Logger('Request');
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -19,16 +21,18 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private translate(thrown: unknown, request: FastifyRequest): ServiceError {
-    return thrown instanceof HttpException
-      ? fromHttpException(thrown, request)
-      : unexpectedFault(thrown, request.ctx.requestId);
+    if (thrown instanceof HttpException) return fromHttpException(thrown, request);
+    const { requestId } = request.ctx;
+    // The connection broke while the body was read: no fault of the service, and there is nobody to answer.
+    if (thrown === request.raw.errored) {
+      this.#logger.debug({ message: 'a caller left before its request was complete', request_id: requestId });
+      return new ServiceError('MALFORMED_REQUEST', 'The connection ended before the request was complete.');
+    }
+    return unexpectedFault(thrown, requestId);
   }
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
-  // Static files refuse paths that lead out of their folder.
-  403: 'NOT_FOUND',
-  404: 'NOT_FOUND',
   408: 'REQUEST_TIMEOUT',
   413: 'BODY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
@@ -37,11 +41,6 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 function fromHttpException(exception: HttpException, request: FastifyRequest): ServiceError {
   const code = BY_STATUS[exception.getStatus()] ?? 'MALFORMED_REQUEST';
   switch (code) {
-    case 'NOT_FOUND':
-      return new ServiceError(
-        code,
-        `There is no route ${request.method} ${request.url.split('?', 1)[0] ?? ''}.`,
-      );
     case 'BODY_TOO_LARGE':
       return new ServiceError(code, `The body has more than ${request.routeOptions.bodyLimit} bytes.`);
     case 'UNSUPPORTED_MEDIA_TYPE': {

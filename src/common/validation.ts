@@ -1,6 +1,7 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from './errors.js';
+import { quote } from './quote.js';
 import { refusal } from './refusal.js';
 import { isLabel } from './validators.js';
 
@@ -47,7 +48,9 @@ function flatten(found: readonly ValidationError[], parent: string): FieldError[
       if (items.length > 0) return items;
     }
     const isUnknown = name === 'whitelistValidation';
-    return [{ path, message: isUnknown ? `${error.property} is not a field of this request` : message }];
+    return [
+      { path, message: isUnknown ? `${quote(error.property)} is not a field of this request` : message },
+    ];
   });
 }
 

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { openFileLimit } from '../common/file-limit.js';
 import {
   type ApiKey,
   apiKeys,
@@ -20,6 +21,9 @@ import { FromEnv } from './variable.js';
 
 /** Which dialect the engine speaks. */
 export type EngineKind = 'sglang' | 'vllm' | 'openai' | 'stub';
+
+/** Enough where the file limit is no limit, as in most containers: each connection may hold a body of MAX_BODY_BYTES. */
+const MOST_CONNECTIONS = 10_000;
 
 const MODEL = 'Model';
 const ENGINE = 'Engine';
@@ -179,6 +183,39 @@ export class Settings {
   })
   requestTimeout = 300;
 
+  @FromEnv({
+    section: LIMITS,
+    about: 'Seconds that a request may take to arrive, its headers and its body.',
+    read: seconds,
+  })
+  arrivalTimeout = 30;
+
+  @FromEnv({
+    section: LIMITS,
+    about:
+      'Seconds that a connection waits for its next request; a load balancer in front must close its own earlier.',
+    read: seconds,
+  })
+  keepAliveTimeout = 72;
+
+  @FromEnv({
+    section: LIMITS,
+    about:
+      'Connections of callers at most; more are closed at once. Unset: half of the files that the process may open (ulimit -n), and at most 10000.',
+    read: integer(1, 1_000_000),
+    example: '2000',
+  })
+  maxConnections: number | undefined;
+
+  @FromEnv({
+    section: LIMITS,
+    about:
+      'Connections from one address at most, where callers have addresses of their own (not behind a proxy). Unset: no limit.',
+    read: integer(1, 1_000_000),
+    example: '100',
+  })
+  maxConnectionsPerAddress: number | undefined;
+
   @FromEnv({ section: LIMITS, about: 'Seconds to get a connection to the engine.', read: seconds })
   connectTimeout = 5;
 
@@ -234,7 +271,8 @@ export class Settings {
 
   @FromEnv({
     section: LIMITS,
-    about: 'Seconds that a stream under /v1 waits for a caller who does not read, before he is cut.',
+    about:
+      'Seconds that a reply, an export or a stream under /v1 waits for a caller who reads nothing, before the caller is cut.',
     read: seconds,
   })
   slowReaderTimeout = 30;
@@ -388,6 +426,11 @@ export class Settings {
     read: flag,
   })
   logPrompts = false;
+
+  /** Connections of callers at most, with the default worked out: engines, database and files have the other half. */
+  get connectionLimit(): number {
+    return this.maxConnections ?? Math.min(MOST_CONNECTIONS, Math.floor((openFileLimit() ?? Infinity) / 2));
+  }
 
   /** What answers, with the default worked out. */
   get engineKind(): EngineKind {

@@ -2,6 +2,7 @@ import type { FieldError } from '../common/errors.js';
 import type { Finding } from '../schema/checker.js';
 import { pointerTo } from '../schema/json-pointer.js';
 import { nearestName } from '../common/nearest-name.js';
+import { quote } from '../common/quote.js';
 import { LABEL, NAME, PROSE, TOKEN_ID } from './request-fields.js';
 
 /** What is told of a value that people send for a reason. */
@@ -107,7 +108,7 @@ function unknownField(
   const reason = parent === '' && Object.hasOwn(refused, name) ? refused[name] : undefined;
   if (reason !== undefined) return `${name} is not taken: ${reason}`;
   const near = nearestName(name, Object.keys(properties ?? {}));
-  return `${name} is not a field ${parent === '' ? 'of this route' : 'here'}${near ? `; did you mean ${near}?` : ''}`;
+  return `${quote(name)} is not a field ${parent === '' ? 'of this route' : 'here'}${near ? `; did you mean ${near}?` : ''}`;
 }
 
 function placeAndWords(
@@ -176,5 +177,5 @@ function tagsOf(schema: unknown, tag: string): readonly string[] {
 export function named(path: string, words: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (path === '') return `the body ${words}`;
-  return /^\d+$/.test(name) ? words : `${name.replaceAll('~1', '/').replaceAll('~0', '~')} ${words}`;
+  return /^\d+$/.test(name) ? words : `${quote(name.replaceAll('~1', '/').replaceAll('~0', '~'))} ${words}`;
 }

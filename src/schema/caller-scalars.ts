@@ -1,3 +1,4 @@
+import { quote } from '../common/quote.js';
 import { canonicalJson, type CallerNode, JSON_TYPES, type JsonType, type ValueSet } from './caller-node.js';
 import type { PatternBudget } from './caller-pattern.js';
 import type { SchemaSource } from './caller-source.js';
@@ -61,7 +62,7 @@ function valueSet(values: readonly unknown[]): ValueSet {
   const isNested = (value: unknown) => typeof value === 'object' && value !== null;
   const shown = values
     .slice(0, 10)
-    .map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+    .map((value) => quote(typeof value === 'string' ? value : JSON.stringify(value)));
   return {
     plain: new Set(values.filter((value) => !isNested(value))),
     nested: new Set(values.filter(isNested).map(canonicalJson)),
