@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { registerAccess } from './access/access.js';
+import { LocalKey } from './access/local-key.js';
 import { AppModule } from './app.module.js';
 import { clientErrorHandler, frameworkErrorHandler, registerExpectations } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
@@ -45,7 +46,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   });
   registerMethodCheck(server);
   app.get(Draining).attach(server);
-  registerAccess(server, settings);
+  registerAccess(server, settings, app.get(LocalKey));
   registerJsonBody(server);
 
   app.useGlobalPipes(createValidationPipe());
