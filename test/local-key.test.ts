@@ -14,10 +14,12 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { findLocalKey } from '../src/client/local-key.js';
 import type { Problem } from '../src/common/errors.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import type { Settings } from '../src/config/settings.js';
 import { type BuiltService, emptyFolder, startBuilt } from './support/built-service.js';
+import { type ClientProcess, startClient, startOddServer } from './support/client.js';
 import { expectProblem } from './support/problem.js';
 import { startService, type TestService } from './support/service.js';
 
@@ -287,4 +289,91 @@ describe('the address of the local key', () => {
       expect(aboutKey(dataDir)).toEqual(['local-key']);
     },
   );
+});
+
+describe('the command-line client', () => {
+  /** Runs `logs list` where the service was started, or elsewhere. */
+  function list(url: string, cwd: string, env: Record<string, string> = {}): ClientProcess {
+    return startClient(['logs', 'list', '--url', url], { cwd, env });
+  }
+
+  it.each([
+    ['by its address', (url: string) => url],
+    ['as localhost', (url: string) => url.replace('127.0.0.1', 'localhost')],
+    ['by the address of its API', (url: string) => `${url}/v1`],
+  ])('reads the log of a service that it is told %s', async (_, told) => {
+    const cwd = emptyFolder();
+    const { url } = await startIn(join(cwd, 'data'));
+    expect(await list(told(url), cwd).ended).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('key'),
+    });
+  });
+
+  it('finds the key by DATA_DIR from every other folder', async () => {
+    const dataDir = emptyFolder();
+    const { url } = await startIn(dataDir);
+    expect(await list(url, emptyFolder(), { DATA_DIR: dataDir }).ended).toMatchObject({ code: 0 });
+  });
+
+  it('says in another folder where it looks for the key', async () => {
+    const { url } = await startService();
+    const { code, stderr } = await list(url, emptyFolder()).ended;
+    expect(stderr).toBe(
+      `${url} wants a key for its call log: give one with --api-key or LLM_SERVICE_API_KEY. Of a service on this machine ` +
+        'that has no API_KEYS the client finds it by itself, in the folder of the service or with its DATA_DIR.\n',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('prefers the key that it is given', async () => {
+    const cwd = emptyFolder();
+    const { url } = await startIn(join(cwd, 'data'));
+    expect(await list(url, cwd, { LLM_SERVICE_API_KEY: 'another' }).ended).toMatchObject({ code: 1 });
+  });
+
+  it('sends the key to no other port', async () => {
+    const cwd = emptyFolder();
+    await startIn(join(cwd, 'data'));
+    const seen: (string | undefined)[] = [];
+    const other = await startOddServer(({ headers }, response) => {
+      seen.push(headers.authorization);
+      response.end('{}');
+    });
+    await list(other, cwd).ended;
+    await list(other.replace('127.0.0.1', 'localhost'), cwd).ended;
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter((authorization) => authorization !== undefined)).toEqual([]);
+  });
+
+  const written = (address: string): string => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'local-key'), `Authorization: Bearer ${'k'.repeat(43)}\n`);
+    writeFileSync(join(folder, 'local-key.address'), address);
+    return folder;
+  };
+
+  it.each([
+    ['http://127.0.0.1:8000', '127.0.0.1:8000\n'],
+    ['localhost:8000', '127.0.0.1:8000\n'],
+    ['http://[::1]:8000', '[::1]:8000\n'],
+  ])('takes %s for %j', (url, address) => {
+    expect(findLocalKey(url, written(address))).toEqual({
+      url: `http://${address.trim()}`,
+      apiKey: 'k'.repeat(43),
+    });
+  });
+
+  it.each([
+    ['http://127.0.0.1:8001', '127.0.0.1:8000\n'],
+    ['http://127.0.0.2:8000', '127.0.0.1:8000\n'],
+    ['http://localhost:8001', '127.0.0.1:8000\n'],
+    ['http://localhost.example.com:8000', '127.0.0.1:8000\n'],
+    ['https://127.0.0.1:8000', '127.0.0.1:8000\n'],
+    ['http://example.com:8000', 'example.com:8000\n'],
+    ['http://127.0.0.1:8000', '127.0.0.1:8000'],
+    ['http://127.0.0.1.example.com:8000', '127.0.0.1.example.com:8000\n'],
+  ])('does not take %s for %j', (url, address) => {
+    expect(findLocalKey(url, written(address))).toBeUndefined();
+  });
 });
