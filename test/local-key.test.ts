@@ -170,6 +170,7 @@ describe('the local key', () => {
     const service = startBuilt({ ENGINE: 'stub', LOG_LEVEL: 'DEBUG' }, { cwd });
     const line = await service.line(/Look:/);
     await fetch(`${await service.url()}/api/calls`, { headers: { authorization: 'Bearer wrong' } });
+    await service.line(/wrong key/);
 
     const [, secret = '-'] = /Bearer (\S+)/.exec(keyIn(join(cwd, 'data'))) ?? [];
     expect(line).toContain(`curl -s -H @data/local-key '${await service.url()}/api/calls?limit=5'`);

@@ -498,6 +498,7 @@ describe('docs/metrics.md', () => {
     await service.post('/api/calls/one-that-stalls/cancel', {});
     await call;
     await service.post(FEEDBACK, QUESTION);
+    await service.fail(FEEDBACK, QUESTION, { host: 'example.com' });
     const families = parseExposition((await read(service)).text);
 
     const seen = (name: string): string[] => {

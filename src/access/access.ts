@@ -2,12 +2,13 @@ import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ServiceError } from '../common/errors.js';
+import { type ErrorCode, ServiceError } from '../common/errors.js';
 import type { Caller, Scope } from '../common/call-context.js';
 import type { Settings } from '../config/settings.js';
 import { notDirectBecause } from './direct-caller.js';
 import { digestOf, findKey, type KnownKey } from './known-key.js';
 import type { LocalKey } from './local-key.js';
+import type { RefusedBecause, RefusedLogins } from './refused-logins.js';
 import { INFERENCE_ALONE, withImplied } from './scopes.js';
 
 declare module 'fastify' {
@@ -38,18 +39,35 @@ const MAX_QUOTED = 200;
 /** Whoever has no key, with AUTH=off. */
 const ANYBODY: Caller = { name: 'anybody', scopes: INFERENCE_ALONE };
 
+/** Why a login failed, and what the caller is told. */
+interface Refusal {
+  readonly because: RefusedBecause;
+  /** Nothing where the route is open: there a wrong key is only noted, for a guess would show there too. */
+  readonly error: ServiceError | undefined;
+}
+
 /**
  * Decides before the body is read who may call a route: default deny, by the scope that the route declares.
  * See docs/adr/0003-scopes.md and docs/access.md.
  */
-export function registerAccess(server: FastifyInstance, settings: Settings, localKey: LocalKey): void {
+export function registerAccess(
+  server: FastifyInstance,
+  settings: Settings,
+  localKey: LocalKey,
+  refusedLogins: RefusedLogins,
+): void {
   const door = new Door(settings, localKey);
   localKey.attach(server);
 
   server.addHook('onRequest', (request, _reply, done) => {
     const secret = bearerOf(request);
     request.ctx.caller = door.identify(request, secret);
-    done(request.is404 ? undefined : door.refusalOf(request));
+    const refusal = request.is404 ? undefined : door.refusalOf(request, secret);
+    if (refusal === undefined) done();
+    else
+      refusedLogins.add(refusal.because, request, () => {
+        done(refusal.error);
+      });
   });
 }
 
@@ -84,39 +102,47 @@ class Door {
     return (secret === undefined ? undefined : findKey(secret, this.localKey.keys)) ?? LOCAL;
   }
 
-  refusalOf(request: FastifyRequest): ServiceError | undefined {
+  refusalOf(request: FastifyRequest, secret: string | undefined): Refusal | undefined {
     const needed = neededBy(request.routeOptions, this.settings);
     const { caller } = request.ctx;
-    if (needed === 'open') return undefined;
-    if (needed === undefined) return new ServiceError('FORBIDDEN', 'This route is open to nobody.');
+    if (needed === 'open') {
+      const isWrong = this.#keys.length > 0 && secret !== undefined && caller === undefined;
+      return isWrong ? { because: 'wrong-key', error: undefined } : undefined;
+    }
+    if (needed === undefined) return refused('no-scope', 'This route is open to nobody.', 'FORBIDDEN');
     if (caller?.scopes.has(needed)) return undefined;
     if (caller && caller !== LOCAL && caller !== ANYBODY)
-      return new ServiceError(
-        'FORBIDDEN',
+      return refused(
+        'no-scope',
         `This route needs the scope ${needed}, which ${caller.name} does not have.`,
+        'FORBIDDEN',
       );
-    return new ServiceError(
-      'UNAUTHORIZED',
-      this.#keys.length > 0 ? sayingWithKeys(request) : this.#sayingWithoutKeys(request, needed),
-    );
+    const because = secret === undefined ? 'no-key' : 'wrong-key';
+    return this.#keys.length > 0
+      ? refused(because, sayingWithKeys(request))
+      : this.#withoutKeys(request, needed, because);
   }
 
-  #sayingWithoutKeys(request: FastifyRequest, needed: Scope): string {
+  #withoutKeys(request: FastifyRequest, needed: Scope, because: RefusedBecause): Refusal {
     const toSet = `Set API_KEYS=name:${needed}:secret on the server.`;
     if (this.settings.auth === 'off')
-      return `A key with the scope ${needed} is needed, and there are none. ${toSet}`;
+      return refused(because, `A key with the scope ${needed} is needed, and there are none. ${toSet}`);
 
     const notDirect = notDirectBecause(request.raw);
     if (notDirect !== undefined)
-      return (
+      return refused(
+        'not-direct',
         `No API_KEYS are set, so only direct calls on this machine are served, and this is none: ${notDirect}. ` +
-        'Set API_KEYS=name:scope:secret on the server, or AUTH=off to let everybody ask.'
+          'Set API_KEYS=name:scope:secret on the server, or AUTH=off to let everybody ask.',
       );
     const path = request.url.split('?', 1)[0]?.slice(0, MAX_QUOTED).replaceAll("'", '%27');
     const howToSend = this.localKey.howToSend(`http://${request.headers.host}${path}`);
-    return howToSend === undefined
-      ? `A key with the scope ${needed} is needed, and none could be kept in DATA_DIR; the beginning of the log says why. ${toSet}`
-      : `This route needs the local key. ${howToSend}`;
+    return refused(
+      because,
+      howToSend === undefined
+        ? `A key with the scope ${needed} is needed, and none could be kept in DATA_DIR; the beginning of the log says why. ${toSet}`
+        : `This route needs the local key. ${howToSend}`,
+    );
   }
 }
 
@@ -133,4 +159,8 @@ function neededBy(
 ): Scope | 'open' | undefined {
   if (config.access === undefined) return OPEN_DOCS.test(url) ? 'open' : undefined;
   return metricsOpen && url === METRICS ? 'open' : config.access;
+}
+
+function refused(because: RefusedBecause, detail: string, code: ErrorCode = 'UNAUTHORIZED'): Refusal {
+  return { because, error: new ServiceError(code, detail) };
 }
