@@ -1,10 +1,11 @@
 import { isIPv6 } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LocalKey } from './access/local-key.js';
 import { VERSION } from './common/version.js';
 import type { Settings } from './config/settings.js';
 
-/** Says where the service listens, what answers, where the docs are, and a line to try. */
+/** Says where the service listens, what answers, where the docs are, and lines to try: one that asks, one that looks at the log. */
 export async function announce(app: NestFastifyApplication, settings: Settings): Promise<void> {
   const logger = new Logger('Service');
   const { port } = new URL(await app.getUrl());
@@ -21,6 +22,13 @@ export async function announce(app: NestFastifyApplication, settings: Settings):
   }
   logger.log(`Docs: ${base}/docs and ${base}/redoc; state: ${base}/health`);
   logger.log(`Try: ${exampleCall(base, settings)}`);
+  const { file } = app.get(LocalKey);
+  if (file !== undefined) logger.log(`Look: curl -s -H ${shellWord(`@${file}`)} '${base}/api/calls?limit=5'`);
+}
+
+/** As a shell reads it back. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What to call the service by on this machine. */

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule } from './access/access.module.js';
 import { CallLogModule } from './call-log/call-log.module.js';
 import { ChatModule } from './chat/chat.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -10,7 +11,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { OpenAiModule } from './openai/openai.module.js';
 import { ReportModule } from './report/report.module.js';
 
-/** The service: a module per kind of question, the call log, and health. */
+/** The service: a module per kind of question, the call log, health, and who may see what. */
 @Module({})
 export class AppModule {
   static forRoot(settings: Settings): DynamicModule {
@@ -18,6 +19,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(settings),
+        AccessModule,
         ChatModule,
         FeedbackModule,
         InterviewModule,

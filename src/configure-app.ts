@@ -4,6 +4,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import { registerAccess } from './access/access.js';
 import { arrivalLimits, limitConnections } from './access/connection-limits.js';
+import { LocalKey } from './access/local-key.js';
+import { RefusedLogins } from './access/refused-logins.js';
 import { AppModule } from './app.module.js';
 import { clientErrorHandler, frameworkErrorHandler, registerExpectations } from './common/client-error.js';
 import { registerJsonBody } from './common/json-body.js';
@@ -50,7 +52,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   });
   registerRouteCheck(server);
   app.get(Draining).attach(server);
-  registerAccess(server, settings);
+  registerAccess(server, settings, app.get(LocalKey), app.get(RefusedLogins));
   registerJsonBody(server);
 
   app.useGlobalPipes(createValidationPipe());

@@ -46,17 +46,40 @@ const ROUTES: Readonly<Record<string, Scope | 'open'>> = {
   'GET /redoc/redoc.standalone.js': 'open',
 };
 
-/** Who calls, and the scopes they have. */
-const CALLERS = [
-  { caller: 'nobody', authorization: undefined, scopes: [] },
-  { caller: 'a wrong key', authorization: 'Bearer wrong-secret', scopes: [] },
-  { caller: 'a key without Bearer', authorization: 'secret-inference', scopes: [] },
-  { caller: 'an empty Bearer', authorization: 'Bearer ', scopes: [] },
-  { caller: 'inference', authorization: 'Bearer secret-inference', scopes: ['inference'] },
-  { caller: 'read', authorization: 'Bearer secret-read', scopes: ['read'] },
-  { caller: 'inference+read', authorization: 'Bearer secret-both', scopes: ['inference', 'read'] },
-  { caller: 'admin', authorization: 'Bearer secret-admin', scopes: ['inference', 'read', 'admin'] },
-] as const;
+const ALL: readonly Scope[] = ['inference', 'read', 'admin'];
+
+/** Who calls, with which headers, and the scopes that they have. */
+interface TestCaller {
+  readonly caller: string;
+  readonly headers: (service: TestService) => Readonly<Record<string, string>>;
+  readonly scopes: readonly Scope[];
+  /** How they are refused: 403 where they have sent a key that is right. */
+  readonly refusal: 401 | 403;
+}
+
+const calls = (caller: string, headers: Record<string, string>, ...scopes: Scope[]): TestCaller => ({
+  caller,
+  headers: () => headers,
+  scopes,
+  refusal: 401,
+});
+
+const bearer = (secret: string, ...scopes: Scope[]): TestCaller => ({
+  ...calls(secret, { authorization: `Bearer ${secret}` }, ...scopes),
+  refusal: 403,
+});
+
+const WITH_A_KEY = [
+  bearer('secret-inference', 'inference'),
+  bearer('secret-read', 'read'),
+  bearer('secret-both', 'inference', 'read'),
+  bearer('secret-admin', ...ALL),
+];
+
+const WRONG_KEY = calls('a wrong key', { authorization: 'Bearer wrong-secret' });
+
+/** OpenAI's clients send a key always. */
+const ANY_WORD = calls('any word for a key', { authorization: 'Bearer none' }, 'inference');
 
 const { apiKeys } = loadSettings(
   {
@@ -65,6 +88,55 @@ const { apiKeys } = loadSettings(
   },
   undefined,
 ).settings;
+
+/** Every way to run the service, with everybody who may call it. */
+const WAYS: readonly { way: string; settings: Partial<Settings>; callers: readonly TestCaller[] }[] = [
+  {
+    way: 'with API_KEYS',
+    settings: { apiKeys },
+    callers: [
+      calls('nobody', {}),
+      WRONG_KEY,
+      calls('a key without Bearer', { authorization: 'secret-inference' }),
+      calls('an empty Bearer', { authorization: 'Bearer ' }),
+      ...WITH_A_KEY,
+    ],
+  },
+  {
+    way: 'without API_KEYS',
+    settings: {},
+    callers: [
+      calls('a direct caller', {}, 'inference'),
+      ANY_WORD,
+      { ...calls('the local key', {}, ...ALL), headers: ({ localKey }) => localKey },
+      calls('a proxy', { 'x-forwarded-for': '203.0.113.9' }),
+      {
+        ...calls('the local key through a proxy', {}),
+        headers: ({ localKey }) => ({ ...localKey, 'x-forwarded-for': '203.0.113.9' }),
+      },
+    ],
+  },
+  {
+    way: 'with AUTH=off',
+    settings: { auth: 'off' },
+    callers: [
+      calls('a direct caller', {}, 'inference'),
+      ANY_WORD,
+      calls('a proxy', { 'x-forwarded-for': '203.0.113.9' }, 'inference'),
+      calls('another Host', { host: 'example.com' }, 'inference'),
+    ],
+  },
+  {
+    way: 'with AUTH=off and API_KEYS',
+    settings: { auth: 'off', apiKeys },
+    callers: [
+      calls('a direct caller', {}, 'inference'),
+      calls('a password of a proxy', { authorization: 'Basic dXNlcjpwYXNz' }, 'inference'),
+      WRONG_KEY,
+      ...WITH_A_KEY,
+    ],
+  },
+];
 
 /** What the running server knows: its tree of routes, each line flattened to `METHOD path`. HEAD goes with GET. */
 function routesOf(app: NestFastifyApplication): string[] {
@@ -89,11 +161,19 @@ function routesOf(app: NestFastifyApplication): string[] {
 }
 
 /** How a call without a body ends as far as access goes. */
-async function knock(service: TestService, route: string, headers: Record<string, string>) {
+async function knock(service: TestService, route: string, headers: Readonly<Record<string, string>>) {
   const [method, path] = route.split(' ') as ['GET' | 'POST', string];
   const { statusCode, body } = await request(service.url + path, { method, headers });
   await body.dump();
   return statusCode === 401 || statusCode === 403 ? statusCode : 'let in';
+}
+
+/** Few enough for a service to answer a wrong key to each of them at once. */
+function inGroups<T>(items: readonly T[]): T[][] {
+  const SIZE = 16;
+  return Array.from({ length: Math.ceil(items.length / SIZE) }, (_, at) =>
+    items.slice(at * SIZE, (at + 1) * SIZE),
+  );
 }
 
 let own: NestFastifyApplication | undefined;
@@ -120,17 +200,20 @@ describe('the routes', () => {
     expect(routesOf(app).sort()).toEqual(Object.keys(ROUTES).sort());
   });
 
-  it.each(Object.entries(ROUTES))('let the right callers in: %s needs %s', async (route, needed) => {
-    const service = await startService({ apiKeys });
-    for (const { caller, authorization, scopes } of CALLERS) {
-      const headers = authorization === undefined ? undefined : { authorization };
-      const isLetIn = needed === 'open' || scopes.some((scope) => scope === needed);
-      const refusal = scopes.length > 0 ? 403 : 401;
-      expect({ caller, outcome: await knock(service, route, headers ?? {}) }).toEqual({
-        caller,
-        outcome: isLetIn ? 'let in' : refusal,
-      });
+  it.each(WAYS)('let the right callers in, and no others, $way', async ({ settings, callers }) => {
+    const outcomes: Record<string, unknown> = {};
+    const expected: Record<string, unknown> = {};
+    for (const routes of inGroups(Object.entries(ROUTES))) {
+      const service = await startService(settings);
+      for (const [route, needed] of routes) {
+        for (const { caller, headers, scopes, refusal } of callers) {
+          const isLetIn = needed === 'open' || scopes.includes(needed);
+          expected[`${route} by ${caller}`] = isLetIn ? 'let in' : refusal;
+          outcomes[`${route} by ${caller}`] = await knock(service, route, headers(service));
     }
+      }
+    }
+    expect(outcomes).toEqual(expected);
   });
 });
 
@@ -207,11 +290,15 @@ describe('keys', () => {
 });
 
 describe('without keys', () => {
-  it('a direct caller on this machine has every scope', async () => {
+  it('a direct caller on this machine may ask', async () => {
     const service = await startService();
     service.stub.script({ kind: 'reply', content: JSON.stringify(MODEL_REPLIES[FEEDBACK]) });
     expect((await service.post(FEEDBACK, QUESTION)).status).toBe(200);
-    expect((await service.get<HealthDto>('/health')).body.details).toBeDefined();
+  });
+
+  it('a direct caller on this machine sees no details of the health', async () => {
+    const { url } = await startService();
+    expect(await (await fetch(`${url}/health`)).json()).not.toHaveProperty('details');
   });
 
   it.each([
@@ -220,10 +307,43 @@ describe('without keys', () => {
     ['Forwarded', { forwarded: 'for=203.0.113.9' }, 'it came through a proxy (forwarded)'],
     ['X-Real-IP', { 'x-real-ip': '203.0.113.9' }, 'it came through a proxy (x-real-ip)'],
     ['Via', { via: '1.1 squid' }, 'it came through a proxy (via)'],
+    ['Cloudflare', { 'cf-connecting-ip': '203.0.113.9' }, 'it came through a proxy (cf-connecting-ip)'],
+    ['Akamai', { 'true-client-ip': '203.0.113.9' }, 'it came through a proxy (true-client-ip)'],
+    ['X-Client-IP', { 'x-client-ip': '203.0.113.9' }, 'it came through a proxy (x-client-ip)'],
+    ['Rackspace', { 'x-cluster-client-ip': '203.0.113.9' }, 'it came through a proxy (x-cluster-client-ip)'],
+    ['X-Original-Host', { 'x-original-host': 'example.com' }, 'it came through a proxy (x-original-host)'],
+    [
+      'Envoy',
+      { 'x-envoy-external-address': '203.0.113.9' },
+      'it came through a proxy (x-envoy-external-address)',
+    ],
+    ['Fly', { 'fly-client-ip': '203.0.113.9' }, 'it came through a proxy (fly-client-ip)'],
+    ['AWS', { 'x-amzn-trace-id': 'Root=1-67891233-abcdef' }, 'it came through a proxy (x-amzn-trace-id)'],
+    ['a CDN', { 'cdn-loop': 'example' }, 'it came through a proxy (cdn-loop)'],
     ['a rebound name', { host: 'example.com' }, 'its Host is not localhost'],
     ['a name like ours', { host: 'localhost.example.com' }, 'its Host is not localhost'],
     ['a foreign page', { origin: 'https://example.com' }, 'a web page of another site sent it (Origin)'],
     ['a sandboxed page', { origin: 'null' }, 'a web page of another site sent it (Origin)'],
+    [
+      'a page of another port',
+      { host: 'localhost:8000', origin: 'http://localhost:3000' },
+      'a web page of another site sent it (Origin)',
+    ],
+    [
+      'a page of another scheme',
+      { host: 'localhost:8000', origin: 'https://localhost:8000' },
+      'a web page of another site sent it (Origin)',
+    ],
+    [
+      'a page of another name',
+      { host: 'localhost:8000', origin: 'http://127.0.0.1:8000' },
+      'a web page of another site sent it (Origin)',
+    ],
+    [
+      'a page of another port',
+      { 'sec-fetch-site': 'same-site' },
+      'a web page of another site sent it (Sec-Fetch-Site)',
+    ],
     [
       'a foreign page',
       { 'sec-fetch-site': 'cross-site' },
@@ -248,8 +368,11 @@ describe('without keys', () => {
   });
 
   it.each([
-    ['its own page', { origin: 'http://localhost:8000', 'sec-fetch-site': 'same-origin' }],
-    ['a page of this machine', { origin: 'http://127.0.0.1:3000', 'sec-fetch-site': 'same-site' }],
+    [
+      'its own page',
+      { host: 'localhost:8000', origin: 'http://localhost:8000', 'sec-fetch-site': 'same-origin' },
+    ],
+    ['a typed address', { 'sec-fetch-site': 'none' }],
     ['an IPv6 name', { host: '[::1]:8000' }],
     ['a name in capitals', { host: 'LOCALHOST' }],
   ])('%s is a direct caller: %j', async (_, headers) => {
@@ -293,22 +416,27 @@ describe('AUTH=off', () => {
     expect(status).toBe(200);
   });
 
-  it('lets nobody from elsewhere read', async () => {
+  it.each([
+    ['on this machine', {}],
+    ['from elsewhere', { host: 'example.com' }],
+  ])('lets nobody without a key see details of the health, %s', async (_, headers) => {
     const service = await startService({ auth: 'off' });
-    const { body } = await service.get<HealthDto>('/health', { host: 'example.com' });
+    const { body } = await service.get<HealthDto>('/health', headers);
     expect(body.details).toBeUndefined();
+  });
+
+  it('says which key a reader needs where there are none', async () => {
+    const service = await startService({ auth: 'off' });
+    const { detail } = expectProblem(await service.get<Problem>('/api/calls'), 'UNAUTHORIZED');
+    expect(detail).toBe(
+      'A key with the scope read is needed, and there are none. Set API_KEYS=name:read:secret on the server.',
+    );
   });
 
   it('leaves the keys their scopes', async () => {
     const service = await startService({ auth: 'off', apiKeys });
     const { body } = await service.get<HealthDto>('/health', { authorization: 'Bearer secret-read' });
     expect(body.details).toBeDefined();
-  });
-
-  it('with keys gives a caller without one inference alone, on this machine too', async () => {
-    const service = await startService({ auth: 'off', apiKeys });
-    expect(await knock(service, `POST ${FEEDBACK}`, {})).toBe('let in');
-    expect((await service.get<HealthDto>('/health')).body.details).toBeUndefined();
   });
 });
 

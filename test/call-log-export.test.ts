@@ -44,7 +44,7 @@ const store = (...calls: NewCall[]): Promise<void> =>
 const pathOf = (parameters: string): string => `/api/calls/export?interview_id=${mark}&${parameters}`;
 
 async function exported(parameters: string): Promise<{ headers: Headers; text: string }> {
-  const response = await fetch(service.url + pathOf(parameters));
+  const response = await fetch(service.url + pathOf(parameters), { headers: service.localKey });
   expect(response.status).toBe(200);
   return { headers: response.headers, text: await response.text() };
 }
@@ -273,7 +273,9 @@ describe('an export that does not come to its end', () => {
   it('breaks the connection off when the database goes away', async () => {
     await fill(60, 1_000_000);
     const database = service.app.get(DatabaseService);
-    const { statusCode, body } = await request(service.url + pathOf('columns=seed'));
+    const { statusCode, body } = await request(service.url + pathOf('columns=seed'), {
+      headers: service.localKey,
+    });
     expect(statusCode).toBe(200);
     let bytes = 0;
     const reading = async (): Promise<void> => {
@@ -306,7 +308,7 @@ describe('an export that does not come to its end', () => {
 
   it('is read no further when its reader leaves', async () => {
     await fill(60, 1_000_000);
-    const { body } = await request(service.url + pathOf('columns=seed'));
+    const { body } = await request(service.url + pathOf('columns=seed'), { headers: service.localKey });
     const [piece] = (await once(body, 'data')) as [Buffer];
     expect(piece.length).toBeGreaterThan(0);
     body.on('error', () => undefined).destroy();
@@ -323,7 +325,10 @@ describe('an export that does not come to its end', () => {
     const reads = jest.spyOn(service.app.get(LogReader), 'together');
     // Days before it may have calls of other tests, each of which is a read.
     const from = `from=${new Date(start).toISOString()}`;
-    const { statusCode, body } = await request(service.url + pathOf(from), { method: 'HEAD' });
+    const { statusCode, body } = await request(service.url + pathOf(from), {
+      method: 'HEAD',
+      headers: service.localKey,
+    });
     await body.dump();
     expect(statusCode).toBe(200);
     expect(reads).toHaveBeenCalledTimes(1);

@@ -463,7 +463,9 @@ describe('a log of many days', () => {
   }
 
   async function exported(parameters: string): Promise<string[]> {
-    const response = await fetch(`${log.url}/api/calls/export?format=jsonl&${parameters}`);
+    const response = await fetch(`${log.url}/api/calls/export?format=jsonl&${parameters}`, {
+      headers: log.localKey,
+    });
     expect(response.status).toBe(200);
     const lines = (await response.text()).split('\n').slice(0, -1);
     return lines.map((line) => (JSON.parse(line) as CallDto).id);
@@ -867,7 +869,7 @@ describe('requests that wait for their turn', () => {
     const leaving = new AbortController();
     const server = crowded.app.getHttpServer();
     const arrived = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
-    const left = fetch(`${crowded.url}/api/calls`, { signal: leaving.signal });
+    const left = fetch(`${crowded.url}/api/calls`, { headers: crowded.localKey, signal: leaving.signal });
     const [, response] = await arrived;
     // Answered behind it: the one before waits by then.
     await crowded.get('/health/live');

@@ -9,6 +9,7 @@ import { REMEDIES } from '../src/client/api/server-error.js';
 import { LLMClient, type Retry } from '../src/client/index.js';
 import { ERRORS } from '../src/common/errors.js';
 import { startClient, startOddServer } from './support/client.js';
+import { clientEnvOf } from './support/local-key.js';
 import { startService, startStub } from './support/service.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -443,8 +444,11 @@ describe('any route of the service', () => {
   });
 
   it('is downloaded in pieces of any number', async () => {
-    const { url } = await startService();
-    const client = new LLMClient({ baseUrl: url });
+    const service = await startService();
+    const client = new LLMClient({
+      baseUrl: service.url,
+      apiKey: clientEnvOf(service).LLM_SERVICE_API_KEY,
+    });
     const pieces: Uint8Array[] = [];
     for await (const piece of await client.download('/metrics')) pieces.push(piece);
     expect(Buffer.concat(pieces).toString()).toContain('llm_service_');

@@ -62,7 +62,7 @@ describe.each(['docs/cli.md', 'README.md', 'README.ko.md'])('%s', (page) => {
     if (!HAS_PTY) return;
     await onServer(`create database ${database}`);
     const databaseUrl = SERVER.replace(/^(\w+:\/\/[^/]*)\/[^?]*/, `$1/${database}`);
-    const { url } = await startService({ databaseUrl });
+    const { url } = await startService({ databaseUrl, dataDir: join(folder, 'data') });
     let lastId = '';
     for (const { command } of screens) {
       const args = wordsOf(command.replace(/(?<=^logs show )\S+/, lastId));

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { LLMClient } from '../src/client/index.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { runClientHere, startOddServer } from './support/client.js';
+import { clientEnvOf } from './support/local-key.js';
 import { startService, startStub } from './support/service.js';
 
 const API_KEYS = { API_KEYS: 'app:inference:right-secret,ops:read:other-secret' };
@@ -10,8 +11,10 @@ const NOWHERE = 'http://127.0.0.1:1';
 
 describe('health', () => {
   it('says that LLM Service is ready, with its engine and its database', async () => {
-    const { url } = await startService();
-    const { code, stdout, stderr } = await runClientHere(['health', '--url', url]);
+    const service = await startService();
+    const { code, stdout, stderr } = await runClientHere(['health', '--url', service.url], {
+      env: clientEnvOf(service),
+    });
     expect(stdout).toMatch(/^LLM Service [\d.]+ · http:\S+ · ready\n/);
     expect(stdout).toMatch(/engine +stub, ready/);
     expect(stdout).toMatch(/model +Qwen\/Qwen3-32B-stub/);

@@ -14,6 +14,7 @@ import { moment } from '../src/client/logs/moment.js';
 import { runClient } from '../src/client/program.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { type ClientRun, runClientHere } from './support/client.js';
+import { clientEnvOf } from './support/local-key.js';
 import { startService, startStub, type TestService } from './support/service.js';
 import { callAt, type NewCall, ownMoment, removeCalls, storeCalls } from './support/stored-calls.js';
 
@@ -51,7 +52,7 @@ const store = (...calls: NewCall[]): Promise<void> =>
 
 /** Runs the client's `logs` with these arguments against the service. */
 const logs = (...args: string[]): Promise<ClientRun> =>
-  runClientHere(['logs', ...args, '--url', service.url]);
+  runClientHere(['logs', ...args, '--url', service.url], { env: clientEnvOf(service) });
 
 /** A server that answers by this function. */
 async function serve(answer: RequestListener): Promise<string> {

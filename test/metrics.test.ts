@@ -48,7 +48,7 @@ function streamed(content: string, cost: Cost): Fault {
   return { kind: 'raw', body: [lines.join('') + 'data: [DONE]\n\n'] };
 }
 
-async function read(service: TestService, headers: Record<string, string> = {}) {
+async function read(service: TestService, headers: Record<string, string> = service.localKey) {
   const reply = await request(`${service.url}/metrics`, { headers });
   return { status: reply.statusCode, headers: reply.headers, text: await reply.body.text() };
 }
@@ -498,6 +498,7 @@ describe('docs/metrics.md', () => {
     await service.post('/api/calls/one-that-stalls/cancel', {});
     await call;
     await service.post(FEEDBACK, QUESTION);
+    await service.fail(FEEDBACK, QUESTION, { host: 'example.com' });
     const families = parseExposition((await read(service)).text);
 
     const seen = (name: string): string[] => {

@@ -79,7 +79,9 @@ describe('a sixth kind of question: one folder, and one line in app.module.ts', 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ hint: expect.stringMatching(/\S/) });
     const id = response.headers.get('x-call-id');
-    const list = await fetch(`${url}/api/calls?task=hint`);
+    const list = await fetch(`${url}/api/calls?task=hint`, {
+      headers: service.localKey,
+    });
     expect(await list.json()).toMatchObject({ calls: [{ id, task: 'hint', outcome: 'ok' }] });
     const { paths } = (await (await fetch(`${url}/docs-json`)).json()) as {
       paths: Record<string, { post: { requestBody: { content: Record<string, { example: object }> } } }>;

@@ -401,7 +401,7 @@ describe('a stream that runs away', () => {
 
     await readChunks(service, CHAT);
 
-    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    const metrics = await (await fetch(`${service.url}/metrics`, { headers: service.localKey })).text();
     expect(metrics).toMatch(/^llm_service_watchdog_stops_total\{.*task="v1_chat".*reason="loop"\} 1$/m);
   });
 });

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
@@ -51,24 +53,29 @@ describe.each(['README.md', 'README.ko.md'])('%s', (page) => {
   const calls = readCalls(page);
   const database = `readme_${randomBytes(6).toString('hex')}`;
   const outputs = new Map<string, string>();
+  let folder: string;
 
   /** In order and on a log of their own: those about the log are about the ones before them. */
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'readme-'));
     await onServer(`create database ${database}`);
     // A server behind a socket has an address without a host, which is no URL.
     const databaseUrl = SERVER.replace(/^(\w+:\/\/[^/]*)\/[^?]*/, `$1/${database}`);
-    const { url } = await startService({ databaseUrl });
+    const { url } = await startService({ databaseUrl, dataDir: join(folder, 'data') });
     let withRealId = (command: string): string => command;
     for (const { command, shown } of calls) {
       const asked = withRealId(command).replace('http://localhost:8000', url);
-      const { stdout } = await run('bash', ['-c', asked]);
+      const { stdout } = await run('bash', ['-c', asked], { cwd: folder });
       outputs.set(command, stdout);
       const [shownId, id] = [idIn(shown), idIn(stdout)];
       if (shownId && id) withRealId = (next) => next.replace(shownId, id);
     }
   });
 
-  afterAll(() => onServer(`drop database if exists ${database} with (force)`));
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await onServer(`drop database if exists ${database} with (force)`);
+  });
 
   it('shows a call per endpoint', () => {
     const endpoints = [

@@ -47,7 +47,8 @@ async function connectTo(url: string): Promise<Socket> {
 
 /** A connection to the built-in stub, whose end shows the end of the stub's process. */
 async function connectToStub(service: BuiltService): Promise<Socket> {
-  const health = await fetch(`${await service.url()}/health`);
+  const url = await service.url();
+  const health = await fetch(`${url}/health`, { headers: service.localKey });
   const { details } = (await health.json()) as HealthDto;
   const socket = await connectTo(details?.engines[0]?.url ?? '');
   socket.on('error', () => undefined);
@@ -63,7 +64,7 @@ describe('the start', () => {
   it('says where it listens, that a stub answers, and where the docs are', async () => {
     const service = startBuilt();
     const url = await service.url();
-    await service.line(/Try:/);
+    await service.line(/Look:/);
     expect(service.lines.map((line) => line.replace(/^\S+ /, ''))).toEqual([
       'INFO    database is up kind=server',
       expect.stringContaining('engine is up'),
@@ -71,6 +72,7 @@ describe('the start', () => {
       'WARNING THE BUILT-IN STUB ANSWERS, NOT A MODEL. Name your engine with SGLANG_HOST or ENGINE_URLS (docs/engines.md).',
       `INFO    Docs: ${url}/docs and ${url}/redoc; state: ${url}/health`,
       expect.stringMatching(/^INFO {4}Try: curl /),
+      `INFO    Look: curl -s -H @data/local-key '${url}/api/calls?limit=5'`,
     ]);
     await service.stop();
     expect(await service.errors).toBe('');
@@ -82,6 +84,17 @@ describe('the start', () => {
     const { stdout } = spawnSync('bash', ['-c', call], { encoding: 'utf8' });
     expect(Object.keys(JSON.parse(stdout) as object)).toEqual(['thought', 'action', 'message', 'evaluation']);
   });
+
+  it.each(['./data', "a folder/whose name isn't plain"])(
+    'prints a command that reads the log when it is pasted into a shell there, with DATA_DIR %s',
+    async (dataDir) => {
+      const cwd = emptyFolder();
+      const service = startBuilt({ DATA_DIR: dataDir }, { cwd });
+      const command = (await service.line(/Look: /)).split('Look: ')[1] ?? '';
+      const { stdout } = spawnSync('bash', ['-c', command], { cwd, encoding: 'utf8' });
+      expect(JSON.parse(stdout)).toHaveProperty('calls');
+    },
+  );
 
   it('shows localhost where it listens on every address', async () => {
     const service = startBuilt({ APP_HOST: '0.0.0.0' });

@@ -188,7 +188,7 @@ export const CALL_FACTS = {
   },
   key_name: {
     type: 'text',
-    doc: 'name of the key in API_KEYS',
+    doc: 'name of the key in API_KEYS; `local` for a direct caller without one, `anybody` with `AUTH=off`',
     read: ({ context }) => context.caller?.name,
     line: { name: 'key' },
     filter: 'key',

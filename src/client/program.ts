@@ -5,10 +5,11 @@ import { commandSentence } from './command-sentence.js';
 import type { ClientCommand, CommandGroup, Flags, WithoutOutput } from './commands/command.js';
 import { COMMANDS } from './commands/index.js';
 import type { Context, ServerOptions } from './context.js';
-import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_S, DEFAULT_URL } from './defaults.js';
+import { DEFAULT_DATA_DIR, DEFAULT_RETRIES, DEFAULT_TIMEOUT_S, DEFAULT_URL } from './defaults.js';
 import { ClientFault, type ExitCode } from './faults/fault.js';
 import { decimal, wholeNumber } from './flags.js';
 import { writeFault } from './faults/write-fault.js';
+import { findLocalKey } from './local-key.js';
 import { widthOf } from './terminal/graphemes.js';
 import { flushed, isClosedPipe, watchOutput } from './terminal/output-end.js';
 import { DEFAULT_COLUMNS } from './terminal/screen.js';
@@ -35,7 +36,8 @@ Without a command, --interactive is chat, --prompt-versions is requests and
 anything else is generate.
 
 Environment: LLM_SERVICE_URL and LLM_SERVICE_API_KEY stand for --url and
---api-key; NO_COLOR turns colours off.
+--api-key; NO_COLOR turns colours off. Where no key is given, that of a service
+on this machine is taken from its DATA_DIR, else from ./data.
 
 Exit status: 0 all answered, 1 some failed, 2 wrong use, 3 no server,
 130 interrupted.`,
@@ -52,7 +54,8 @@ Exit status: 0 all answered, 1 some failed, 2 wrong use, 3 no server,
 나머지는 generate입니다.
 
 환경 변수: LLM_SERVICE_URL과 LLM_SERVICE_API_KEY는 --url과 --api-key를
-대신하고, NO_COLOR는 색을 끕니다.
+대신하고, NO_COLOR는 색을 끕니다. 키를 주지 않으면 이 컴퓨터에서 도는 서비스의
+키를 DATA_DIR(없으면 ./data)에서 찾습니다.
 
 종료 코드: 0 모두 성공, 1 일부 실패, 2 잘못된 사용, 3 서버 없음, 130 중단됨.`,
 };
@@ -283,9 +286,11 @@ function newContext(terminal: Terminal, flags: CommonFlags, stop: AbortSignal): 
     stop,
     connect: async ({ url = server.url, connections } = {}) => {
       const { LLMClient } = await import('./api/llm-client.js');
+      const dataDir = filled(env.DATA_DIR) ?? DEFAULT_DATA_DIR;
+      const local = server.apiKey === undefined ? findLocalKey(url, dataDir) : undefined;
       return new LLMClient({
-        baseUrl: url,
-        apiKey: server.apiKey,
+        baseUrl: local?.url ?? url,
+        apiKey: local?.apiKey ?? server.apiKey,
         timeoutMs: server.timeoutMs,
         retries: server.retries,
         connections,

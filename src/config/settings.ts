@@ -289,7 +289,8 @@ export class Settings {
 
   @FromEnv({
     section: STORE,
-    about: 'Folder for the service’s own database and for calls that wait for one.',
+    about:
+      'Folder for the service’s own database, for calls that wait for one, and for the key with which to read where there are no API_KEYS.',
     read: text,
   })
   dataDir = './data';
@@ -384,7 +385,7 @@ export class Settings {
   @FromEnv({
     section: ACCESS,
     about:
-      'Keys that may call, separated by commas: name:scope:secret with the scopes inference, read and admin (several joined by +); a bare secret is inference. Unset: only direct callers on this machine.',
+      'Keys that may call, separated by commas: name:scope:secret with the scopes inference, read and admin (several joined by +); a bare secret is inference. Unset: direct callers on this machine may ask, and read with the key in DATA_DIR/local-key.',
     read: apiKeys,
     secret: true,
     example: 'backend:inference:CHANGE-ME-1,ops:read:CHANGE-ME-2',
@@ -393,7 +394,8 @@ export class Settings {
 
   @FromEnv({
     section: ACCESS,
-    about: 'off lets everybody who reaches the port ask the model (inference), on purpose.',
+    about:
+      'off lets everybody who reaches the port ask the model (inference), on purpose; reading takes a key of API_KEYS all the same.',
     read: oneOf('on', 'off'),
   })
   auth: 'on' | 'off' = 'on';

@@ -63,7 +63,8 @@ export async function createOpenApiDocument(app: INestApplication): Promise<Open
     .setOpenAPIVersion('3.1.0')
     .addBearerAuth({
       type: 'http',
-      description: 'A secret from API_KEYS; not needed on the machine itself without keys.',
+      description:
+        'A secret from API_KEYS. Without any, on the machine itself: none to ask, and to read the one in DATA_DIR/local-key.',
     })
     .addTag('Ask', 'Questions to the model')
     .addTag('Calls', 'Calls that run, and the log of all calls')
@@ -85,7 +86,6 @@ function completeQuestions(document: OpenAPIObject): void {
   >;
   for (const [path, { post }] of Object.entries(document.paths)) {
     if (!post?.tags?.includes('Ask')) continue;
-    post.security = [{ bearer: [] }];
     Object.assign(post.responses, errors);
     Object.assign(post.responses['200'] ?? {}, { description: 'The answer.', headers: CALL_HEADERS });
     const answer = post.responses['200'] as { content?: Record<string, object> } | undefined;

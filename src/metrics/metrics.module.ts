@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccessModule } from '../access/access.module.js';
 import { CallStoreModule } from '../call-store/call-store.module.js';
 import { CallsModule } from '../calls/calls.module.js';
 import { DatabaseModule } from '../database/database.module.js';
@@ -8,7 +9,7 @@ import { MetricsService } from './metrics.service.js';
 
 /** What Prometheus reads. */
 @Module({
-  imports: [CallStoreModule, CallsModule, DatabaseModule, EngineModule],
+  imports: [AccessModule, CallStoreModule, CallsModule, DatabaseModule, EngineModule],
   controllers: [MetricsController],
   providers: [MetricsService],
 })

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
+import { RefusedLogins } from '../access/refused-logins.js';
 import { CallEvents } from '../calls/call-events.js';
 import type { CallRecord } from '../calls/call-record.js';
 import { CallStore } from '../call-store/call-store.js';
@@ -7,6 +8,7 @@ import { VERSION } from '../common/version.js';
 import { Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EngineService } from '../engine/engine.service.js';
+import { registerAccessMetrics } from './access-metrics.js';
 import { CallMetrics } from './call-metrics.js';
 import { registerEngineMetrics } from './engine-metrics.js';
 import { GenAiMetrics } from './gen-ai-metrics.js';
@@ -25,12 +27,14 @@ export class MetricsService {
     settings: Settings,
     database: DatabaseService,
     store: CallStore,
+    refusedLogins: RefusedLogins,
   ) {
     const models = new ModelNames(engine, settings.modelName);
     const calls = new CallMetrics(this.#registry);
     const genAi = new GenAiMetrics(this.#registry);
     registerEngineMetrics(this.#registry, engine);
     registerStoreMetrics(this.#registry, database, store);
+    registerAccessMetrics(this.#registry, refusedLogins);
     new Gauge({
       name: 'llm_service_build_info',
       help: 'Always 1; its label is the version.',

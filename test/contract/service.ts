@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { request } from 'undici';
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/configure-app.js';
+import { localKeyOf } from '../support/local-key.js';
 import { type Reply, testStore } from '../support/service.js';
 import { openStream, type OpenStream } from '../support/sse.js';
 import { ENGINE_KEY, type RunningEngine } from './drivers/driver.js';
@@ -19,11 +20,19 @@ afterEach(async () => {
   for (const app of running.splice(0)) await app.close();
 });
 
+/** What goes to the service: with a body a POST. */
+interface Sent {
+  readonly body?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The service in front of an engine of the contract, asked over HTTP alone. */
 export class ContractService {
   private constructor(
     /** Where it listens. */
     readonly url: string,
+    private readonly localKey: Readonly<Record<string, string>>,
   ) {}
 
   /** Starts the service; it ends with the test. Logs are off below ERROR. */
@@ -42,7 +51,7 @@ export class ContractService {
     const app = await createApp(Object.assign(new Settings(), own, overrides));
     running.push(app);
     await app.listen(0, '127.0.0.1');
-    return new ContractService(await app.getUrl());
+    return new ContractService(await app.getUrl(), localKeyOf(app));
   }
 
   /** Asks a route an ordinary question; the fields are added to it. */
@@ -68,8 +77,9 @@ export class ContractService {
     return call;
   }
 
+  /** GETs as the person who runs it, with the local key. */
   get<T = Record<string, unknown>>(path: string): Promise<Reply<T>> {
-    return this.#send(path);
+    return this.#send(path, { headers: this.localKey });
   }
 
   post<T = Record<string, unknown>>(
@@ -81,15 +91,12 @@ export class ContractService {
     return this.#send(path, { body: JSON.stringify(body), headers, signal });
   }
 
-  async #send<T>(
-    path: string,
-    sent?: { body: string; headers: Readonly<Record<string, string>>; signal: AbortSignal | undefined },
-  ): Promise<Reply<T>> {
+  async #send<T>(path: string, { body, headers, signal }: Sent): Promise<Reply<T>> {
     const response = await request(this.url + path, {
-      method: sent ? 'POST' : 'GET',
-      headers: { ...(sent && { 'content-type': 'application/json' }), ...sent?.headers },
-      ...(sent && { body: sent.body }),
-      ...(sent?.signal && { signal: sent.signal }),
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body }),
+      ...(signal && { signal }),
     });
     return {
       status: response.statusCode,

@@ -1,5 +1,5 @@
 // npm run valid-rate -- [options]: how many replies of an engine are valid, and how they were found valid or not.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -35,6 +35,13 @@ const QUESTION = {
   user_prompt: 'Interviewer: How do you find a slow query?\nCandidate: I read the plan with EXPLAIN ANALYZE.',
 };
 
+interface Service {
+  readonly url: string;
+  /** What its counters are read with. */
+  readonly authorization: string;
+  readonly stop: () => Promise<void>;
+}
+
 type Route = (typeof STRUCTURED_ROUTES)[number];
 type Counts = Readonly<Record<string, number>>;
 
@@ -66,11 +73,11 @@ try {
   await engine.stop();
 }
 
-async function measure({ url, stop }: { url: string; stop: () => Promise<void> }): Promise<void> {
+async function measure({ url, authorization, stop }: Service): Promise<void> {
   try {
     const rows = [];
     for (const route of STRUCTURED_ROUTES) rows.push({ route, codes: await askOften(url, route) });
-    const { body } = await request(`${url}/health`);
+    const { body } = await request(`${url}/health`, { headers: { authorization } });
     const { details } = (await body.json()) as { details: { replies: Readonly<Record<string, Counts>> } };
     print(rows, details.replies);
   } finally {
@@ -140,7 +147,7 @@ function interval(hits: number, of: number): string {
 }
 
 /** Starts the built service in front of the engine, in an empty folder: nothing comes from a `.env`. */
-async function startService(engine: RunningEngine): Promise<{ url: string; stop: () => Promise<void> }> {
+async function startService(engine: RunningEngine): Promise<Service> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const cwd = mkdtempSync(join(tmpdir(), 'valid-rate-'));
@@ -162,5 +169,6 @@ async function startService(engine: RunningEngine): Promise<{ url: string; stop:
       LOG_LEVEL: 'ERROR',
     },
   });
-  return { url, stop: () => service.stop() };
+  const [, authorization = ''] = readFileSync(join(cwd, 'data/local-key'), 'utf8').trim().split(': ');
+  return { url, authorization, stop: () => service.stop() };
 }

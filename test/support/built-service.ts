@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach } from '@jest/globals';
+import { headerIn } from './local-key.js';
 
 const COMMAND = [process.execPath, resolve('dist/main.js')];
 
@@ -28,6 +29,7 @@ export class BuiltService {
     readonly child: ChildProcess,
     stdout: Readable,
     stderr: Readable,
+    private readonly dataDir: string,
   ) {
     this.errors = text(stderr);
     this.exit = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => {
@@ -57,6 +59,11 @@ export class BuiltService {
   /** Where it listens, once it does. */
   async url(): Promise<string> {
     return /http:[^ ]+/.exec(await this.line(/listens on/))?.[0] ?? '';
+  }
+
+  /** What the person who runs it reads with, once it listens; there is none with API_KEYS. */
+  get localKey(): Record<string, string> {
+    return headerIn(join(this.dataDir, 'local-key'));
   }
 
   /** Asks it to stop and waits until it did. */
@@ -99,7 +106,8 @@ export function startBuilt(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const service = new BuiltService(child, child.stdout, child.stderr);
+  const dataDir = resolve(cwd, environment.DATA_DIR ?? './data');
+  const service = new BuiltService(child, child.stdout, child.stderr, dataDir);
   running.push(service);
   return service;
 }

@@ -99,9 +99,10 @@ export async function startOddServer(answer: RequestListener): Promise<string> {
 /** Starts the built client; send it signals through `child.kill`, and write to `child.stdin` what is typed. */
 export function startClient(
   args: readonly string[],
-  { env = {} }: Pick<ClientSurroundings, 'env'> = {},
+  { env = {}, cwd }: Pick<ClientSurroundings, 'env'> & { readonly cwd?: string } = {},
 ): ClientProcess {
   const child = spawn(process.execPath, [CLIENT, ...args], {
+    cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...env },
   });

@@ -7,6 +7,7 @@ import type { Problem } from '../../src/common/errors.js';
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/configure-app.js';
 import { StubServer, type StubOptions } from '../../src/engine/stub/stub-server.js';
+import { localKeyOf } from './local-key.js';
 
 /** A reply of the service, its body parsed. */
 export interface Reply<T = Record<string, unknown>> {
@@ -20,12 +21,15 @@ export interface TestService {
   readonly app: NestFastifyApplication;
   readonly stub: StubServer;
   readonly url: string;
+  /** What the person who runs it reads with; empty with API_KEYS. */
+  readonly localKey: Readonly<Record<string, string>>;
   /** POSTs JSON. */
   post<T = Record<string, unknown>>(
     path: string,
     body: unknown,
     headers?: Record<string, string>,
   ): Promise<Reply<T>>;
+  /** GETs as the person who runs it, with the local key, unless the headers name another. */
   get<T = Record<string, unknown>>(path: string, headers?: Record<string, string>): Promise<Reply<T>>;
   /** POSTs and expects an error. */
   fail(path: string, body: unknown, headers?: Record<string, string>): Promise<Reply<Problem>>;
@@ -77,6 +81,7 @@ export async function startService(
   running.push(app);
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  const localKey = localKeyOf(app);
 
   const send = async <T>(
     method: 'GET' | 'POST',
@@ -100,8 +105,9 @@ export async function startService(
     app,
     stub,
     url,
+    localKey,
     post: (path, body, headers) => send('POST', path, body, headers),
-    get: (path, headers) => send('GET', path, undefined, headers),
+    get: (path, headers) => send('GET', path, undefined, { ...localKey, ...headers }),
     fail: (path, body, headers) => send('POST', path, body, headers),
   };
 }

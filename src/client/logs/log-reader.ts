@@ -35,11 +35,19 @@ export function noCallLog(root: string): ClientFault {
 }
 
 function logFault(error: unknown, url: string): unknown {
-  if (!(error instanceof CallFailed) || error.facts.status !== 403)
-    return serviceFault(error, url, FILTER_FLAGS);
-  return new ClientFault(
-    1,
-    `The key may not read the call log of ${url}: use one whose entry in API_KEYS has the scope read.`,
-    { cause: error },
-  );
+  const status = error instanceof CallFailed ? error.facts.status : undefined;
+  if (status === 401)
+    return new ClientFault(
+      1,
+      `${url} wants a key for its call log: give one with --api-key or LLM_SERVICE_API_KEY. Of a service on this machine ` +
+        'that has no API_KEYS the client finds it by itself, in the folder of the service or with its DATA_DIR.',
+      { cause: error },
+    );
+  if (status === 403)
+    return new ClientFault(
+      1,
+      `The key may not read the call log of ${url}: use one whose entry in API_KEYS has the scope read.`,
+      { cause: error },
+    );
+  return serviceFault(error, url, FILTER_FLAGS);
 }
