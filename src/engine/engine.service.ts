@@ -24,14 +24,8 @@ const MAX_RETRY_WAIT_MS = 5000;
 const BUSY_WAIT_MS = 500;
 const BRIEF_WAIT_MS = 50;
 
-/** Tokens that stay free at the end of the context: engines count their own end marks differently. */
-const CONTEXT_MARGIN = 8;
-
 /** How often one ask may be repeated with less room; SGLang names the ceiling first and the prompt then. */
 const MAX_ROOM_CHANGES = 2;
-
-/** The fewest tokens of room with which asking again makes sense. */
-const MIN_ROOM = 16;
 
 /** What a request says about its own repetition. */
 interface RetryRules {
@@ -204,7 +198,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
         return await this.#try(address, streams, budget, run);
       } catch (thrown) {
         const fault = thrown as EngineFault;
-        const room = roomIn(fault, address);
+        const room = fault.roomLeft(address.contextTokens);
         if (room !== undefined && roomChanges < MAX_ROOM_CHANGES && makeRoom?.(room)) {
           roomChanges++;
           continue;
@@ -345,14 +339,6 @@ function pick(addresses: readonly EngineAddress[], failedAt: string | undefined)
   });
   if (!first) throw new Error('EngineService is used before it is initialised');
   return first;
-}
-
-/** How many tokens the context has left for an answer, where that is what the engine complained of. */
-function roomIn(fault: EngineFault, address: EngineAddress): number | undefined {
-  const { promptTokens, contextTokens = address.contextTokens } = fault.facts;
-  if (fault.kind !== 'no-room' || promptTokens === undefined || contextTokens === undefined) return undefined;
-  const room = contextTokens - promptTokens - CONTEXT_MARGIN;
-  return room >= MIN_ROOM ? room : undefined;
 }
 
 /** Milliseconds to wait before a second try; nothing where there should be none. */
