@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ServiceError } from '../common/errors.js';
+import { SecretMask } from '../config/secret-mask.js';
 import { Settings } from '../config/settings.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialects } from './dialects/index.js';
@@ -62,8 +63,11 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   #stub: StubProcess | undefined;
   #checks: NodeJS.Timeout | undefined;
   #checking: Promise<void> = Promise.resolve();
+  readonly #secrets: SecretMask;
 
-  constructor(private readonly settings: Settings) {}
+  constructor(private readonly settings: Settings) {
+    this.#secrets = new SecretMask(settings);
+  }
 
   async onModuleInit(): Promise<void> {
     const { settings } = this;
@@ -229,11 +233,12 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     const { firstTokenTimeout, stallTimeout, engineMaxReplyBytes } = this.settings;
     requireCaller(budget);
     budget.onTry(address.dialect.provider);
-    const one = new Try(address, budget, {
+    const bounds = {
       deadlineAt: budget.deadlineAt,
       maxBytes: engineMaxReplyBytes,
       ...(streams && { firstTokenMs: firstTokenTimeout * 1000, stallMs: stallTimeout * 1000 }),
-    });
+    };
+    const one = new Try(address, budget, bounds, this.#secrets);
     try {
       const result = await run(one);
       this.#answered(address);
