@@ -201,6 +201,9 @@ describe('the engine', () => {
     ['http://gpu-1:30000/v1', ['http://gpu-1:30000']],
     ['http://gpu-1:30000/v1/', ['http://gpu-1:30000']],
     ['https://models.example.com/qwen/v1', ['https://models.example.com/qwen']],
+    ['https://models.example.com/api/paas/v4/', ['https://models.example.com/api/paas/v4']],
+    ['https://models.example.com/v1beta/openai', ['https://models.example.com/v1beta/openai']],
+    ['https://models.example.com/v1/team-a/v1', ['https://models.example.com/v1/team-a/v1']],
     ['HTTP://GPU-1:30000', ['http://gpu-1:30000']],
     ['http://gpu-1:30000, http://gpu-2:30000/v1', ['http://gpu-1:30000', 'http://gpu-2:30000']],
   ])('has the addresses of ENGINE_URLS=%s', (value, addresses) => {

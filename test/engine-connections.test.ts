@@ -1,12 +1,20 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { request } from 'undici';
+import { loadSettings } from '../src/config/load-settings.js';
+import type { ApiKey } from '../src/config/readers.js';
 import { EngineService } from '../src/engine/engine.service.js';
 import type { Fault } from '../src/engine/stub/faults.js';
 import type { StubServer } from '../src/engine/stub/stub-server.js';
+import type { HealthDto } from '../src/health/health.dto.js';
 import { CHAT, failsWith, QUESTIONS, SHORT_TIMES, STREAMED, WHOLE } from './support/engine-questions.js';
-import { startService, startStub, type TestService } from './support/service.js';
+import { MODEL_REPLIES, startService, startStub, type TestService } from './support/service.js';
+
+/** A key that may ask and read. */
+const READER: ApiKey = { name: 'ops', scopes: ['inference', 'read'], secret: 'ops-secret' };
+const AS_READER = { authorization: `Bearer ${READER.secret}` };
 
 /** Status of cancelling by a request's id: 404 until its call has begun. */
 async function cancel(service: TestService, id: string): Promise<number> {
@@ -130,11 +138,58 @@ describe('an address that is wrong', () => {
     await failsWith(service, WHOLE, 'ENGINE_UNREACHABLE');
   });
 
-  it('because it wants no TLS is a bad response', async () => {
+  it('because it wants no TLS is unreachable, and /health says which letter is wrong', async () => {
     const engine = await startStub();
-    const service = await startService({ engineUrls: [engine.url.replace('http:', 'https:')] });
+    const service = await startService({
+      engineUrls: [engine.url.replace('http:', 'https:')],
+      apiKeys: [READER],
+    });
 
-    await failsWith(service, WHOLE, 'ENGINE_BAD_RESPONSE');
+    expect(await service.fail(WHOLE.path, WHOLE.body, AS_READER)).toMatchObject({
+      status: 503,
+      body: { code: 'ENGINE_UNREACHABLE' },
+    });
+
+    const { body } = await service.get<HealthDto>('/health', AS_READER);
+    expect(body.engine.notice).toContain(
+      'its address says https, but what answers there speaks no TLS: write http',
+    );
+  });
+
+  it.each([
+    { base: '/api/paas/v4', api: '/api/paas/v4' },
+    { base: '/v1beta/openai/', api: '/v1beta/openai' },
+    { base: '/v1/accounts/a/gateway/v1', api: '/v1/accounts/a/gateway/v1' },
+    { base: '/team-a', api: '/team-a/v1' },
+    { base: '/team-a/v1', api: '/team-a/v1' },
+    { base: '', api: '/v1' },
+  ])('is none where it has a path of its own: $base', async ({ base, api }) => {
+    const paths: string[] = [];
+    const server = createHttpServer((request, response) => {
+      paths.push(request.url ?? '');
+      request.resume();
+      const message = { role: 'assistant', content: JSON.stringify(MODEL_REPLIES['/api/feedback']) };
+      response.end(JSON.stringify({ model: 'm', choices: [{ message, finish_reason: 'stop' }] }));
+    }).unref();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { settings } = loadSettings(
+      {
+        ENGINE_URLS: `http://127.0.0.1:${port}${base}`,
+        ENGINE: 'openai',
+        OPENAI_API_KEY: 'sk-engine-1234',
+        MODEL_NAME: 'm',
+      },
+      undefined,
+    );
+    const { engine, engineUrls, openaiApiKey, modelName } = settings;
+    const service = await startService({ engine, engineUrls, openaiApiKey, modelName });
+
+    expect((await service.post(WHOLE.path, WHOLE.body)).status).toBe(200);
+
+    expect(paths).toEqual([`${api}/chat/completions`]);
+    server.closeAllConnections();
+    server.close();
   });
 });
 

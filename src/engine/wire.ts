@@ -182,7 +182,7 @@ export function faultOfWire(error: unknown): EngineFault {
     if (cause instanceof EngineFault) return cause;
     const code = typeof cause.code === 'string' ? cause.code : '';
     const facts = { cause: error, seen: `${code} ${cause.message ?? ''}`.trim() };
-    if (UNREACHABLE.has(code) || /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    if (UNREACHABLE.has(code) || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
       return new EngineFault('unreachable', facts);
     }
     if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
@@ -192,4 +192,14 @@ export function faultOfWire(error: unknown): EngineFault {
     }
   }
   return new EngineFault('bad-response', { cause: error, said: String(error) });
+}
+
+/** What OpenSSL finds where no TLS is spoken. Its own text is a line of its source. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
+/** Why an engine could not be looked at, for an operator. */
+export function wireProblem(error: Error): string {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (NO_TLS.has(code)) return 'its address says https, but what answers there speaks no TLS: write http';
+  return code.startsWith('ERR_SSL') ? `TLS with it fails (${code})` : error.message;
 }
