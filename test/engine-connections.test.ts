@@ -92,7 +92,8 @@ describe('an engine that answered', () => {
     await service.post(path, body);
 
     expect(service.stub.requests).toMatchObject([{ clientLeft: false }, { clientLeft: false }]);
-    expect(service.stub.openSockets).toBe(1);
+    // The one that the engine was looked at over is closed.
+    await service.stub.waitFor(() => service.stub.openSockets === 1);
   });
 });
 
@@ -190,6 +191,70 @@ describe('an address that is wrong', () => {
     expect(paths).toEqual([`${api}/chat/completions`]);
     server.closeAllConnections();
     server.close();
+  });
+});
+
+describe('an engine with more calls than ENGINE_CONNECTIONS', () => {
+  const HELD: Fault = { kind: 'stall', after: 'half' };
+
+  /** Asks for a call that the test ends by its id. */
+  const ask = (service: TestService, id: string): Promise<unknown> =>
+    service.fail(CHAT.path, CHAT.body, { ...AS_READER, 'x-request-id': id });
+
+  const cancelled = (service: TestService, id: string): Promise<unknown> =>
+    service.post(`/api/calls/${id}/cancel`, {}, AS_READER);
+
+  async function waiting(service: TestService): Promise<number | undefined> {
+    const { body } = await service.get<HealthDto>('/health', AS_READER);
+    return body.details?.engines[0]?.requests_waiting;
+  }
+
+  async function startFull(): Promise<{ service: TestService; calls: Promise<unknown>[] }> {
+    const service = await startService({ engineConnections: 2, apiKeys: [READER] });
+    service.stub.script(HELD, HELD);
+    const calls = ['first', 'second'].map((id) => ask(service, id));
+    await service.stub.waitFor(() => service.stub.running === 2);
+    calls.push(ask(service, 'third'), ask(service, 'fourth'));
+    while ((await waiting(service)) !== 2);
+    return { service, calls };
+  }
+
+  it('is looked at over a connection of its own, and is up', async () => {
+    const { service, calls } = await startFull();
+
+    await service.app.get(EngineService).checkNow();
+
+    const { body } = await service.get<HealthDto>('/health', AS_READER);
+    expect(body).toMatchObject({ status: 'ok', details: { engines: [{ state: 'up' }] } });
+    for (const id of ['first', 'second', 'third', 'fourth']) await cancelled(service, id);
+    await Promise.all(calls);
+  });
+
+  it('has the waiting ones counted until they are let in or given up', async () => {
+    const { service, calls } = await startFull();
+    const metrics = await request(`${service.url}/metrics`, { headers: AS_READER });
+    expect(await metrics.body.text()).toContain('llm_service_engine_requests_waiting{engine="0"} 2');
+
+    await cancelled(service, 'third');
+    while ((await waiting(service)) !== 1);
+    await cancelled(service, 'first');
+
+    await calls[3];
+    expect(await waiting(service)).toBe(0);
+    await cancelled(service, 'second');
+    await Promise.all(calls);
+  });
+
+  it('is told to end a call that was let go, over connections that calls do not take', async () => {
+    const service = await startService({ engineConnections: 1, apiKeys: [READER] });
+    service.stub.script({ kind: 'delay', ms: 600_000 });
+    const call = service.fail(WHOLE.path, WHOLE.body, { ...AS_READER, 'x-request-id': 'first' });
+    await service.stub.waitFor(() => service.stub.running === 1);
+
+    await cancelled(service, 'first');
+
+    await call;
+    expect(service.stub.requests).toMatchObject([{ clientLeft: false }]);
   });
 });
 

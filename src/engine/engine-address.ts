@@ -3,7 +3,15 @@ import { namesVersion } from '../common/api-path.js';
 import type { Dialect } from './dialects/dialect.js';
 import type { RelayPath } from './engine-request.js';
 import type { ReplyGuard } from './reply-guard.js';
-import { openPool, type PoolOptions, post, wireHeaders, wireProblem, type WireReply } from './wire.js';
+import {
+  openPool,
+  type PoolOptions,
+  post,
+  type WaitingLine,
+  wireHeaders,
+  wireProblem,
+  type WireReply,
+} from './wire.js';
 
 /** Whether an engine takes calls, by the last thing that was seen of it. */
 export type AddressState = 'unknown' | 'up' | 'down';
@@ -13,6 +21,10 @@ const CHECK_TIMEOUT_MS = 3000;
 
 /** Milliseconds that an engine may take to end a request; a frozen one never answers. */
 const ABORT_TIMEOUT_MS = 2000;
+
+/** Connections for looking at the engine and for ending requests: calls that take all others must not stand before these. */
+const CHECK_CONNECTIONS = 1;
+const ABORT_CONNECTIONS = 8;
 
 /** Bytes of a list of models that are read at the most. */
 const MAX_LIST_BYTES = 1_048_576;
@@ -32,6 +44,9 @@ export class EngineAddress {
   /** Tokens of the context by the engine's own word. */
   contextTokens: number | undefined;
   readonly #pool: Pool;
+  readonly #checkPool: Pool;
+  readonly #abortPool: Pool;
+  readonly #line: WaitingLine = { length: 0 };
   readonly #basePath: string;
   /** Where OpenAI's API begins. */
   readonly #apiPath: string;
@@ -45,9 +60,16 @@ export class EngineAddress {
     options: PoolOptions & { readonly apiKey?: string | undefined },
   ) {
     this.#pool = openPool(url, options);
+    this.#checkPool = openPool(url, { ...options, connections: CHECK_CONNECTIONS });
+    this.#abortPool = openPool(url, { ...options, connections: ABORT_CONNECTIONS });
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
     this.#apiPath = namesVersion(this.#basePath) ? this.#basePath : `${this.#basePath}/v1`;
     this.#headers = wireHeaders(options.apiKey);
+  }
+
+  /** Requests that wait for one of the connections to be free. */
+  get waiting(): number {
+    return this.#line.length;
   }
 
   /** Looks whether the engine takes calls. One without a health path counts as up; a call that fails says otherwise until the next look. */
@@ -84,6 +106,7 @@ export class EngineAddress {
       body,
       headers: this.#headers,
       guard,
+      line: this.#line,
     });
   }
 
@@ -100,7 +123,7 @@ export class EngineAddress {
     const { abortPath } = this.dialect;
     if (abortPath === undefined) return;
     try {
-      const { body } = await this.#pool.request({
+      const { body } = await this.#abortPool.request({
         path: this.#basePath + abortPath,
         method: 'POST',
         headers: this.#headers,
@@ -114,7 +137,7 @@ export class EngineAddress {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#pool, this.#checkPool, this.#abortPool].map((pool) => pool.destroy()));
   }
 
   async #readModels(): Promise<void> {
@@ -135,10 +158,12 @@ export class EngineAddress {
     path: string,
     read: (body: AsyncIterable<Buffer> & { dump(): Promise<void> }) => Promise<void>,
   ): Promise<number> {
-    const { statusCode, body } = await this.#pool.request({
+    const { statusCode, body } = await this.#checkPool.request({
       path,
       method: 'GET',
       headers: this.#headers,
+      // By the next look an engine has closed it: to keep it would only be one more socket.
+      reset: true,
       signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
     });
     if (statusCode === 200) await read(body);

@@ -49,6 +49,8 @@ export interface EngineState {
   readonly state: 'unknown' | 'up' | 'down';
   readonly models: readonly string[];
   readonly context_tokens: number | null;
+  /** Requests that wait for one of ENGINE_CONNECTIONS. */
+  readonly requests_waiting: number;
 }
 
 /**
@@ -77,7 +79,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       urls = [this.#stub.url];
     }
     const options = {
-      connections: settings.engineConnections,
+      connections: settings.maxEngineConnections,
       connectTimeoutMs: settings.connectTimeout * 1000,
     };
     this.#addresses = urls.map(
@@ -109,11 +111,12 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
 
   /** What is known of each engine. */
   states(): EngineState[] {
-    return this.#addresses.map(({ url, state, models, contextTokens }) => ({
+    return this.#addresses.map(({ url, state, models, contextTokens, waiting }) => ({
       url,
       state,
       models,
       context_tokens: contextTokens ?? null,
+      requests_waiting: waiting,
     }));
   }
 

@@ -46,6 +46,9 @@ export interface StubOptions {
 
 const DIALECTS: Record<'sglang' | 'openai', Dialect> = { sglang: sglangDialect, openai: openaiDialect };
 
+/** Connections that may wait to be accepted, as many as with Uvicorn: Node.js takes 511, and a burst has more. */
+const BACKLOG = 2048;
+
 /** Uvicorn's, which no header announces: a client that keeps idle connections longer will meet a reset. */
 const KEEP_ALIVE_MS = 5000;
 
@@ -71,7 +74,8 @@ export class StubServer {
 
   static async start(options: StubOptions): Promise<StubServer> {
     const stub = new StubServer(options);
-    stub.#server.listen(stub.#options.port, stub.#options.host);
+    const { port, host } = stub.#options;
+    stub.#server.listen({ port, host, backlog: BACKLOG });
     await once(stub.#server, 'listening');
     return stub;
   }
