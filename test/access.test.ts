@@ -466,7 +466,13 @@ describe('health', () => {
       uptime_seconds: expect.any(Number),
       model: 'Qwen/Qwen3-32B',
       engines: [
-        { url: service.stub.url, state: 'up', models: ['Qwen/Qwen3-32B-stub'], context_tokens: 32_768 },
+        {
+          url: service.stub.url,
+          state: 'up',
+          models: ['Qwen/Qwen3-32B-stub'],
+          context_tokens: 32_768,
+          requests_waiting: 0,
+        },
       ],
       replies: {},
     });

@@ -119,6 +119,17 @@ describe('a call that may be sent again', () => {
     },
   );
 
+  it('is not one whose quota is used up, whoever says so', async () => {
+    const stub = await startStub();
+    const error = { message: 'No more.', type: 'insufficient_quota', code: 'insufficient_quota' };
+    stub.script({ kind: 'status', status: 429, body: { error } });
+    expect(await ask(stub.url)).toMatchObject({
+      success: false,
+      attempts: 1,
+      error_code: 'ENGINE_QUOTA_EXCEEDED',
+    });
+  });
+
   it('tells why, how often and how long it waits', async () => {
     const stub = await startStub();
     stub.script({ kind: 'status', status: 503, headers: { 'retry-after': '0' } });

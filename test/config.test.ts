@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { ConfigError } from '../src/config/config-error.js';
 import { describeSettings, envExample } from '../src/config/describe-settings.js';
 import { parseEnv, readEnvFile } from '../src/config/env-file.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { Settings } from '../src/config/settings.js';
+
+const run = promisify(execFile);
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -201,10 +206,27 @@ describe('the engine', () => {
     ['http://gpu-1:30000/v1', ['http://gpu-1:30000']],
     ['http://gpu-1:30000/v1/', ['http://gpu-1:30000']],
     ['https://models.example.com/qwen/v1', ['https://models.example.com/qwen']],
+    ['https://models.example.com/api/paas/v4/', ['https://models.example.com/api/paas/v4']],
+    ['https://models.example.com/v1beta/openai', ['https://models.example.com/v1beta/openai']],
+    ['https://models.example.com/v1/team-a/v1', ['https://models.example.com/v1/team-a/v1']],
     ['HTTP://GPU-1:30000', ['http://gpu-1:30000']],
     ['http://gpu-1:30000, http://gpu-2:30000/v1', ['http://gpu-1:30000', 'http://gpu-2:30000']],
   ])('has the addresses of ENGINE_URLS=%s', (value, addresses) => {
     expect(settingsOf({ ENGINE_URLS: value }).engineAddresses).toEqual(addresses);
+  });
+});
+
+describe('the connections to an engine', () => {
+  it('are two fifths of the files that the process may open, where nothing else is said', async () => {
+    const settings = pathToFileURL(resolve('dist/config/settings.js')).href;
+    const program = `import { Settings } from '${settings}'; console.log(new Settings().maxEngineConnections);`;
+    const command = `ulimit -n 1000 && exec "${process.execPath}" --input-type=module --eval "${program}"`;
+
+    expect((await run('sh', ['-c', command])).stdout.trim()).toBe('400');
+  });
+
+  it('are what ENGINE_CONNECTIONS says', () => {
+    expect(settingsOf({ ENGINE_CONNECTIONS: '7' }).maxEngineConnections).toBe(7);
   });
 });
 

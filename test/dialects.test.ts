@@ -393,7 +393,7 @@ describe('an error of OpenAI', () => {
           'max_tokens is too large: 6000. This model supports at most 4096 completion tokens, whereas you provided 6000.',
         param: 'max_tokens',
       },
-      kind: 'no-room',
+      kind: 'too-many-tokens',
       facts: { promptTokens: 0, contextTokens: 4096 },
     },
     {
@@ -449,7 +449,7 @@ describe('an error of SGLang', () => {
       what: 'a prompt that is longer than its memory',
       message: 'Input length (5000 tokens) exceeds the maximum allowed length (4090 tokens).',
       kind: 'context-too-long',
-      facts: { contextTokens: 4090 },
+      facts: { promptTokens: 5000, contextTokens: 4090 },
     },
     {
       what: 'a prompt that leaves less room than asked for',
@@ -462,7 +462,7 @@ describe('an error of SGLang', () => {
       what: 'more tokens than its context holds',
       message:
         'max_completion_tokens is too large: 6000. This model supports at most 4096 completion tokens, whereas you provided 6000.',
-      kind: 'no-room',
+      kind: 'too-many-tokens',
       facts: { promptTokens: 0, contextTokens: 4096 },
     },
     {
@@ -480,6 +480,314 @@ describe('an error of SGLang', () => {
       expect(fault.facts).toEqual({ said: message, ...facts });
     },
   );
+});
+
+interface KnownError {
+  readonly error: Partial<EngineError>;
+  readonly kind: FaultKind;
+  /** Tokens of prompt and context that the engine names. */
+  readonly tokens?: readonly [prompt: number | undefined, context: number | undefined];
+}
+
+describe.each(Object.entries(dialects))('whatever stands behind ENGINE=%s, its error', (_, dialect) => {
+  const understood = ({
+    error,
+    kind,
+    tokens: [prompt, context] = [undefined, undefined],
+  }: KnownError): void => {
+    const { kind: found, facts } = dialect.faultOf({ status: 400, message: '', ...error });
+
+    expect({ kind: found, prompt: facts.promptTokens, context: facts.contextTokens }).toEqual({
+      kind,
+      prompt,
+      context,
+    });
+  };
+
+  it.each([
+    {
+      error: {
+        message:
+          "This model's maximum context length is 16384 tokens. However, you requested 29591 tokens (19591 in the messages, 10000 in the completion). Please reduce the length of the messages or completion.",
+      },
+      kind: 'context-too-long',
+      tokens: [19_591, 16_384],
+    },
+    {
+      error: {
+        message:
+          "This model's maximum context length is 16384 tokens. However, you requested 19591 tokens (9591 in the messages, 10000 in the completion). Please reduce the length of the messages or completion.",
+      },
+      kind: 'no-room',
+      tokens: [9591, 16_384],
+    },
+    {
+      error: {
+        message:
+          "This model's maximum context length is 4097 tokens, however you requested 10346 tokens (10346 in your prompt; 5 for the completion). Please reduce your prompt; or completion length.",
+      },
+      kind: 'context-too-long',
+      tokens: [10_346, 4097],
+    },
+    {
+      error: {
+        message:
+          "This model's maximum context length is 16384 tokens. However, your request has 20000 input tokens. Please reduce the length of the input messages.",
+      },
+      kind: 'context-too-long',
+      tokens: [20_000, 16_384],
+    },
+    {
+      error: {
+        message:
+          "'max_tokens' or 'max_completion_tokens' is too large: 1000. This model's maximum context length is 16384 tokens and your request has 16000 input tokens (1000 > 16384 - 16000).",
+      },
+      kind: 'no-room',
+      tokens: [16_000, 16_384],
+    },
+    {
+      error: {
+        message:
+          "'max_tokens' or 'max_completion_tokens' is too large: 20000. This model's maximum context length is 16384 tokens and your request has 100 input tokens (20000 > 16384 - 100).",
+      },
+      kind: 'too-many-tokens',
+      tokens: [100, 16_384],
+    },
+    {
+      error: {
+        message:
+          "'max_tokens' or 'max_completion_tokens' is too large: 20000. This model's maximum context length is 16384 tokens and your request has 16370 input tokens (20000 > 16384 - 16370).",
+      },
+      kind: 'no-room',
+      tokens: [16_370, 16_384],
+    },
+    {
+      error: {
+        message:
+          "This model's maximum context length is 4096 tokens. However, you requested 1000 output tokens and your prompt contains at least 4097 input tokens, for a total of at least 5097 tokens.",
+        param: 'input_tokens',
+      },
+      kind: 'context-too-long',
+      tokens: [4097, 4096],
+    },
+    {
+      error: {
+        message:
+          "You passed 5000 input tokens and requested 100 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 3996 tokens. Please reduce the length of the input prompt.",
+        param: 'input_tokens',
+      },
+      kind: 'context-too-long',
+      tokens: [5000, 4096],
+    },
+    {
+      error: { message: 'words of a later version', param: 'input_tokens' },
+      kind: 'context-too-long',
+    },
+    {
+      error: {
+        message:
+          'The decoder prompt (length 20000) is longer than the maximum model length of 16384. Make sure that `max_model_len` is no smaller than the number of text tokens.',
+      },
+      kind: 'context-too-long',
+      tokens: [20_000, 16_384],
+    },
+    {
+      error: {
+        message:
+          'The prompt (total length 35000) is too long to fit into the model (context length 32768). Make sure that `max_model_len` is no smaller than the number of text tokens.',
+      },
+      kind: 'context-too-long',
+      tokens: [35_000, 32_768],
+    },
+    { error: { message: 'max_tokens must be at least 1, got -186.' }, kind: 'context-too-long' },
+    {
+      error: {
+        message:
+          'max_tokens=6000cannot be greater than max_model_len=max_total_tokens=4096. Please request fewer output tokens.',
+        param: 'max_tokens',
+      },
+      kind: 'too-many-tokens',
+      tokens: [0, 4096],
+    },
+  ] satisfies KnownError[])('is known in the words of a vLLM, old or new: $error', understood);
+
+  it.each([
+    {
+      error: { message: "The input (5000 tokens) is longer than the model's context length (4096 tokens)." },
+      kind: 'context-too-long',
+      tokens: [5000, 4096],
+    },
+    {
+      error: {
+        message:
+          'Input length 131393 exceeds the maximum allowed input length of 131040 tokens. Use a shorter input.',
+      },
+      kind: 'context-too-long',
+      tokens: [131_393, 131_040],
+    },
+    {
+      error: {
+        message:
+          "Requested token count exceeds the model's maximum context length of 32768 tokens. You requested a total of 100015 tokens: 16 tokens from the input messages and 99999 tokens for the completion.",
+      },
+      kind: 'too-many-tokens',
+      tokens: [16, 32_768],
+    },
+    { error: { message: 'The request queue is full.' }, kind: 'overloaded' },
+    {
+      error: { message: 'The request is aborted by a higher priority request.', status: 500 },
+      kind: 'overloaded',
+    },
+  ] satisfies KnownError[])('is known in the words of an SGLang: $error', understood);
+
+  it.each([
+    {
+      error: {
+        message:
+          'Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens. Please reduce the length of the messages.',
+        code: 'context_length_exceeded',
+      },
+      kind: 'context-too-long',
+      tokens: [300_000, 272_000],
+    },
+    {
+      error: { message: 'words of a later version', code: 'context_length_exceeded' },
+      kind: 'context-too-long',
+    },
+    {
+      error: {
+        message: 'the request exceeds the available context size, try increasing it',
+        type: 'exceed_context_size_error',
+      },
+      kind: 'context-too-long',
+    },
+    {
+      error: {
+        message: 'request (13392 tokens) exceeds the available context size (8192 tokens), try increasing it',
+      },
+      kind: 'context-too-long',
+      tokens: [13_392, 8192],
+    },
+    {
+      error: {
+        message:
+          "Invalid 'max_tokens': integer above maximum value. Expected a value <= 4096, but got 5000 instead.",
+        param: 'max_tokens',
+      },
+      kind: 'too-many-tokens',
+      tokens: [0, 4096],
+    },
+    {
+      error: { message: 'Range of max_tokens should be [1, 8192]' },
+      kind: 'too-many-tokens',
+      tokens: [0, 8192],
+    },
+    {
+      error: {
+        message: "Unsupported parameter: 'max_tokens' is not supported with this model.",
+        code: 'unsupported_parameter',
+        param: 'max_tokens',
+      },
+      kind: 'rejected',
+    },
+    {
+      error: {
+        status: 429,
+        message: 'You exceeded your current quota, please check your plan and billing details.',
+        type: 'insufficient_quota',
+        code: 'project_spend_limit_exceeded',
+      },
+      kind: 'quota-exhausted',
+    },
+    {
+      error: { status: 429, message: 'words of a later version', code: 'insufficient_quota' },
+      kind: 'quota-exhausted',
+    },
+    {
+      error: { status: 429, message: 'You exceeded your current quota, please check your plan.' },
+      kind: 'quota-exhausted',
+    },
+    {
+      error: {
+        status: 429,
+        message: 'You exceeded your current quota, please check your plan. Please retry in 11.9s.',
+      },
+      kind: 'overloaded',
+    },
+    { error: { status: 402, message: 'Insufficient Balance' }, kind: 'quota-exhausted' },
+    { error: { status: 402, message: '<h1>Payment required</h1>' }, kind: 'quota-exhausted' },
+    {
+      error: { status: 429, message: 'Rate limit reached for requests', code: 'rate_limit_exceeded' },
+      kind: 'overloaded',
+    },
+    { error: { status: 500, message: 'Try again.', code: 'server_is_overloaded' }, kind: 'overloaded' },
+    {
+      error: {
+        message:
+          "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        code: 'content_filter',
+        param: 'prompt',
+      },
+      kind: 'model-refused',
+    },
+    {
+      error: {
+        message:
+          'Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again with a different prompt.',
+      },
+      kind: 'model-refused',
+    },
+    {
+      error: { status: 403, message: 'Project does not have access to model', code: 'model_not_found' },
+      kind: 'model-not-found',
+    },
+    { error: { status: 404, message: "Model 'nope' not found" }, kind: 'model-not-found' },
+    { error: { status: 404, message: 'Not Found' }, kind: 'bad-response' },
+  ] satisfies KnownError[])('is known in the words of OpenAI and their like: $error', understood);
+
+  it.each([
+    { status: 400, kind: 'rejected' },
+    { status: 401, kind: 'unauthorized' },
+    { status: 402, kind: 'quota-exhausted' },
+    { status: 403, kind: 'unauthorized' },
+    { status: 404, kind: 'bad-response' },
+    { status: 405, kind: 'bad-response' },
+    { status: 408, kind: 'overloaded' },
+    { status: 409, kind: 'failed' },
+    { status: 413, kind: 'rejected' },
+    { status: 422, kind: 'rejected' },
+    { status: 429, kind: 'overloaded' },
+    { status: 451, kind: 'rejected' },
+    { status: 500, kind: 'failed' },
+    { status: 503, kind: 'overloaded' },
+    { status: 520, kind: 'failed' },
+    { status: 529, kind: 'overloaded' },
+    { status: 302, kind: 'bad-response' },
+  ] as const)('means $kind with status $status and words that say nothing', ({ status, kind }) => {
+    expect(dialect.faultOf({ status, message: 'Something happened.' }).kind).toBe(kind);
+  });
+
+  it.each([
+    "1 validation error:\n  {'loc': ('body',), 'input': 'INJECTED'}",
+    '[{"loc":["body","messages"],"input":"INJECTED"}]',
+    '<html>INJECTED</html>',
+  ])('is not judged by words of the request that it repeats: %s', (message) => {
+    for (const words of [
+      "This model's maximum context length is 1 tokens.",
+      'You exceeded your current quota.',
+      'The request queue is full.',
+    ]) {
+      expect(dialect.faultOf({ status: 400, message: message.replace('INJECTED', words) }).kind).toBe(
+        'rejected',
+      );
+    }
+  });
+
+  it('is searched for sentences at its beginning alone, however long it is', () => {
+    const message = `${'A long tale. '.repeat(100)}This model's maximum context length is 1 tokens.`;
+
+    expect(dialect.faultOf({ status: 400, message }).kind).toBe('rejected');
+  });
 });
 
 describe.each(Object.entries(dialects))('the end of a reply by %s', (_, dialect) => {

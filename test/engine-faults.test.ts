@@ -90,6 +90,56 @@ const BOTH: readonly FaultCase[] = [
     code: 'MODEL_NOT_FOUND',
     asked: 1,
   },
+  {
+    fault: 'a 404 of the model in the words of an older SGLang',
+    script: {
+      kind: 'status',
+      status: 404,
+      body: { object: 'error', message: "Model 'x' not found", param: null, code: 404 },
+    },
+    code: 'MODEL_NOT_FOUND',
+    asked: 1,
+  },
+  {
+    fault: 'a context that is too small, by its code alone',
+    script: {
+      kind: 'status',
+      status: 400,
+      body: { error: { message: SAID, code: 'context_length_exceeded' } },
+    },
+    code: 'CONTEXT_TOO_LONG',
+    asked: 1,
+  },
+  {
+    fault: 'a context that is too small, inside a 200',
+    script: {
+      kind: 'engine-error',
+      code: 400,
+      message: "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+    },
+    code: 'CONTEXT_TOO_LONG',
+    asked: 1,
+  },
+  {
+    fault: 'a 402',
+    script: { kind: 'status', status: 402, body: { error: { message: SAID } } },
+    code: 'ENGINE_QUOTA_EXCEEDED',
+    asked: 1,
+  },
+  {
+    fault: 'a quota that is used up',
+    script: { kind: 'status', status: 429, body: { error: { message: SAID, type: 'insufficient_quota' } } },
+    code: 'ENGINE_QUOTA_EXCEEDED',
+    asked: 1,
+  },
+  {
+    fault: 'a content filter',
+    script: { kind: 'status', status: 400, body: { error: { message: SAID, code: 'content_filter' } } },
+    code: 'MODEL_REFUSED',
+    asked: 1,
+  },
+  { fault: 'a 408', script: { kind: 'status', status: 408 }, code: 'ENGINE_OVERLOADED', asked: 2 },
+  { fault: 'a 409', script: { kind: 'status', status: 409 }, code: 'ENGINE_ERROR', asked: 2 },
   { fault: 'a 429', script: { kind: 'status', status: 429 }, code: 'ENGINE_OVERLOADED', asked: 2 },
   {
     fault: 'a 500',
@@ -347,6 +397,21 @@ describe('a second try', () => {
 
     expect(headers['retry-after']).toBe('4');
     expect(service.stub.requests).toHaveLength(1);
+  });
+});
+
+describe('a quota that is used up', () => {
+  it.each([
+    { retryAfter: undefined, told: undefined },
+    { retryAfter: '86400', told: '86400' },
+  ])('has Retry-After: $told where the engine says $retryAfter', async ({ retryAfter, told }) => {
+    const service = await startService();
+    const headers = retryAfter === undefined ? {} : { 'retry-after': retryAfter };
+    service.stub.script({ kind: 'status', status: 402, headers });
+
+    const reply = await failsWith(service, WHOLE, 'ENGINE_QUOTA_EXCEEDED');
+
+    expect(reply.headers['retry-after']).toBe(told);
   });
 });
 

@@ -155,11 +155,30 @@ const GROUPS: Readonly<Record<string, readonly FaultRow[]>> = {
       fault: 'answers 400',
       script: { kind: 'status', status: 400, body: { object: 'error', message: SAID } },
     },
+    {
+      fault: 'answers 400, for the context',
+      script: {
+        kind: 'status',
+        status: 400,
+        body: { error: { message: SAID, code: 'context_length_exceeded' } },
+      },
+    },
+    {
+      fault: 'answers 400, for its content filter',
+      script: { kind: 'status', status: 400, body: { error: { message: SAID, code: 'content_filter' } } },
+    },
     { fault: 'answers 401', script: { kind: 'status', status: 401, body: { error: SAID } } },
+    { fault: 'answers 402', script: { kind: 'status', status: 402, body: { error: { message: SAID } } } },
     { fault: 'answers 404, for the path', script: { kind: 'status', status: 404, body: { detail: SAID } } },
     {
       fault: 'answers 404, for the model',
       script: { kind: 'status', status: 404, body: { error: { message: SAID, param: 'model', code: 404 } } },
+    },
+    { fault: 'answers 408', script: { kind: 'status', status: 408, body: { error: { message: SAID } } } },
+    { fault: 'answers 409', script: { kind: 'status', status: 409, body: { error: { message: SAID } } } },
+    {
+      fault: 'answers 429, for its quota',
+      script: { kind: 'status', status: 429, body: { error: { message: SAID, code: 'insufficient_quota' } } },
     },
     { fault: 'answers 429', script: { kind: 'status', status: 429, body: { error: { message: SAID } } } },
     {

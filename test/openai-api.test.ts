@@ -524,6 +524,60 @@ describe('an error under /v1', () => {
     });
   });
 
+  it('blames max_tokens where that alone is more than the context, and not the prompt', async () => {
+    const service = await startService({}, { contextLength: 100 });
+
+    const message = expectOpenAiError(
+      await service.post(CHAT, { ...HELLO, max_tokens: 5000 }),
+      'MAX_TOKENS_TOO_LARGE',
+      { as: 'invalid_value', param: 'max_tokens' },
+    );
+
+    expect(message).toMatch(/It can have \d\d\./);
+    expect(message).not.toMatch(/shorten/i);
+    expect(service.stub.requests).toHaveLength(1);
+  });
+
+  it('says what to do where only prompt and max_tokens together are too many', async () => {
+    const service = await startService({}, { contextLength: 100 });
+
+    const message = expectOpenAiError(
+      await service.post(CHAT, { ...HELLO, max_tokens: 95 }),
+      'CONTEXT_TOO_LONG',
+      { as: 'context_length_exceeded', status: 400 },
+    );
+
+    expect(message).toContain('ask for fewer, or shorten the prompt');
+  });
+
+  it('is OpenAI’s own, and final, for a quota that is used up', async () => {
+    const service = await startService();
+    const error = { message: 'No more.', type: 'insufficient_quota', code: 'insufficient_quota' };
+    service.stub.script({ kind: 'status', status: 429, body: { error } });
+
+    const reply = await service.post(CHAT, HELLO);
+
+    expectOpenAiError(reply, 'ENGINE_QUOTA_EXCEEDED', {
+      as: 'insufficient_quota',
+      type: 'insufficient_quota',
+    });
+    expect(reply.headers['x-should-retry']).toBe('false');
+    expect(reply.headers['retry-after']).toBeUndefined();
+    expect(service.stub.requests).toHaveLength(1);
+  });
+
+  it('is OpenAI’s own for a question that a content filter stopped', async () => {
+    const service = await startService();
+    const error = { message: 'The response was filtered.', param: 'prompt', code: 'content_filter' };
+    service.stub.script({ kind: 'status', status: 400, body: { error } });
+
+    expectOpenAiError(await service.post(CHAT, HELLO), 'MODEL_REFUSED', {
+      as: 'content_filter',
+      status: 400,
+    });
+    expect(service.stub.requests).toHaveLength(1);
+  });
+
   const twice = (fault: Fault): Fault[] => [fault, fault];
 
   it.each<{ fault: string; script: Fault[]; code: ErrorCode; final?: boolean; settings?: Partial<Settings> }>(

@@ -30,6 +30,12 @@ const catalogue = {
     title: 'The request is not valid HTTP',
     remedy: 'Use an HTTP/1.1 client; check the URL, the headers and what stands between client and service.',
   },
+  MAX_TOKENS_TOO_LARGE: {
+    status: 400,
+    title: 'More tokens are asked for than the model can write',
+    remedy:
+      'Ask for fewer tokens with max_tokens. Where the request names none, the operator lowers DEFAULT_MAX_TOKENS.',
+  },
   UNAUTHORIZED: {
     status: 401,
     title: 'No valid key',
@@ -90,6 +96,17 @@ const catalogue = {
     title: 'A guardrail stopped the answer',
     remedy:
       'Read the reason in detail and change the prompt or the question; the same question is likely to be stopped again.',
+  },
+  MODEL_REFUSED: {
+    status: 422,
+    title: 'The model refused to answer',
+    remedy: 'Change the prompt or the question; the same question is likely to be refused again.',
+  },
+  ENGINE_QUOTA_EXCEEDED: {
+    status: 429,
+    title: 'The quota at the engine is used up',
+    remedy:
+      'Do not ask again before the operator has added credit or raised the limit of the key (ENGINE_API_KEY, or OPENAI_API_KEY) at whoever runs the engine.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

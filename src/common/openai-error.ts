@@ -25,20 +25,33 @@ const KNOWN: Partial<Record<ErrorCode, string>> = {
   MODEL_NOT_FOUND: 'model_not_found',
   CONTEXT_TOO_LONG: 'context_length_exceeded',
   UNAUTHORIZED: 'invalid_api_key',
+  MAX_TOKENS_TOO_LARGE: 'invalid_value',
+  MODEL_REFUSED: 'content_filter',
+  ENGINE_QUOTA_EXCEEDED: 'insufficient_quota',
 };
 
-/** Errors of the 5xx kind after which the same question is not worth asking again at once. */
+/** Statuses that OpenAI's API has for what has another one here; its clients have no class for ours. */
+const STATUS: Partial<Record<ErrorCode, number>> = { CONTEXT_TOO_LONG: 400, MODEL_REFUSED: 400 };
+
+/** The parameter that an error is about, where the catalogue's code says it. */
+const PARAM: Partial<Record<ErrorCode, string>> = {
+  MODEL_NOT_FOUND: 'model',
+  MAX_TOKENS_TOO_LARGE: 'max_tokens',
+};
+
+/** Errors that clients ask again after by themselves, though the same question is not worth asking again at once. */
 const FINAL: ReadonlySet<ErrorCode> = new Set([
   'STRUCTURED_OUTPUT_INVALID',
   'ENGINE_REJECTED',
   'ENGINE_UNAUTHORIZED',
+  'ENGINE_QUOTA_EXCEEDED',
   'NOT_CONFIGURED',
   'DEADLINE_EXCEEDED',
 ]);
 
 /**
- * Puts an error of the catalogue into OpenAI's shape. Its clients ask again after 5xx by themselves, so those where
- * that only costs are marked with the header that they heed.
+ * Puts an error of the catalogue into OpenAI's shape. Its clients ask again after 429 and 5xx by themselves, so those
+ * where that only costs are marked with the header that they heed.
  */
 export function toOpenAiError(error: ServiceError): {
   readonly status: number;
@@ -47,25 +60,30 @@ export function toOpenAiError(error: ServiceError): {
 } {
   const { code, message: detail, extras } = error;
   const { title, remedy } = ERRORS[code];
-  // OpenAI has no 413 for it, and its clients no class.
-  const status = code === 'CONTEXT_TOO_LONG' ? 400 : error.status;
+  const status = STATUS[code] ?? error.status;
   const errors = extras.errors ?? [];
   const found = errors.slice(0, MAX_TOLD).map(told);
   const more = errors.length > MAX_TOLD ? [`${errors.length - MAX_TOLD} more.`] : [];
-  const param = code === 'MODEL_NOT_FOUND' ? 'model' : errors[0] && dotted(errors[0].path);
+  const param = PARAM[code] ?? (errors[0] && dotted(errors[0].path));
   return {
     status,
     headers: FINAL.has(code) ? { 'x-should-retry': 'false' } : {},
     body: {
       error: {
         message: [`${title}.`, ...(errors.length > 0 ? [...found, ...more] : [detail]), remedy].join(' '),
-        type: status >= 500 ? 'server_error' : 'invalid_request_error',
+        type: typeOf(code, status),
         param: param ?? null,
         code: KNOWN[code] ?? code.toLowerCase(),
         ...(extras.attempts && { attempts: extras.attempts }),
       },
     },
   };
+}
+
+/** OpenAI's own type; what is used up has one to itself. */
+function typeOf(code: ErrorCode, status: number): string {
+  if (code === 'ENGINE_QUOTA_EXCEEDED') return 'insufficient_quota';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
 }
 
 /** A sentence about a wrong field, which begins with its name and so needs its place only where that says more. */

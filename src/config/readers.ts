@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { namesVersion } from '../common/api-path.js';
 import type { Scope } from '../common/call-context.js';
 import { NotAllowed, type Reader } from './variable.js';
 
@@ -74,11 +75,11 @@ export const host: Reader<string> = (value) => {
   return value;
 };
 
-/** Base addresses of engines, separated by commas; a trailing `/v1` is taken off. */
+/** Base addresses of engines, separated by commas; a trailing `/v1` is taken off where it is the only version in them. */
 export const urls: Reader<readonly string[]> = (value) =>
   value.split(',').map((part) => baseUrl(part.trim()));
 
-/** One base address; a trailing `/v1` is taken off. */
+/** One base address, as {@link urls} reads it. */
 export const url: Reader<string> = (value) => baseUrl(value.trim());
 
 function baseUrl(value: string): string {
@@ -91,7 +92,9 @@ function baseUrl(value: string): string {
       'addresses without user, password, query or fragment (the key belongs into ENGINE_API_KEY)',
     );
   }
-  return (url.origin + url.pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
+  const path = url.pathname.replace(/\/+$/, '');
+  const root = path.replace(/\/v1$/, '');
+  return url.origin + (namesVersion(root) ? path : root);
 }
 
 /** What the driver reads of an address behind its question mark; anything else it would pass over in silence. */

@@ -33,6 +33,9 @@ const SERVER = 'Server';
 const ACCESS = 'Access';
 const LOGGING = 'Logging';
 
+/** As many as there may be callers: each connection to an engine is a call that runs there. */
+const MOST_ENGINE_CONNECTIONS = 10_000;
+
 /**
  * Every setting of the service. A field is set by the variable of the same name in UPPER_SNAKE_CASE
  * (`modelName` by `MODEL_NAME`); what is not set keeps the value written here.
@@ -173,8 +176,14 @@ export class Settings {
   })
   embeddingApiKey: string | undefined;
 
-  @FromEnv({ section: ENGINE, about: 'Connections to one engine at the most.', read: integer(1, 10_000) })
-  engineConnections = 256;
+  @FromEnv({
+    section: ENGINE,
+    about:
+      'Connections to one engine at most: calls that run there at once, further ones wait. Unset: two fifths of the files that the process may open (ulimit -n), and at most 10000.',
+    read: integer(1, MOST_ENGINE_CONNECTIONS),
+    example: '1000',
+  })
+  engineConnections: number | undefined;
 
   @FromEnv({
     section: LIMITS,
@@ -446,6 +455,14 @@ export class Settings {
     if (this.engineKind === 'stub') return [];
     const host = this.sglangHost ?? 'localhost';
     return [`http://${isIPv6(host) ? `[${host}]` : host}:${this.sglangPort}`];
+  }
+
+  /** Connections to one engine at most, with the default worked out. */
+  get maxEngineConnections(): number {
+    return (
+      this.engineConnections ??
+      Math.min(MOST_ENGINE_CONNECTIONS, Math.floor((openFileLimit() ?? Infinity) * 0.4))
+    );
   }
 
   /** The key that goes to the engine, if any. */

@@ -1,7 +1,17 @@
 import type { Pool } from 'undici';
+import { namesVersion } from '../common/api-path.js';
 import type { Dialect } from './dialects/dialect.js';
+import type { RelayPath } from './engine-request.js';
 import type { ReplyGuard } from './reply-guard.js';
-import { openPool, type PoolOptions, post, wireHeaders, type WireReply } from './wire.js';
+import {
+  openPool,
+  type PoolOptions,
+  post,
+  type WaitingLine,
+  wireHeaders,
+  wireProblem,
+  type WireReply,
+} from './wire.js';
 
 /** Whether an engine takes calls, by the last thing that was seen of it. */
 export type AddressState = 'unknown' | 'up' | 'down';
@@ -11,6 +21,10 @@ const CHECK_TIMEOUT_MS = 3000;
 
 /** Milliseconds that an engine may take to end a request; a frozen one never answers. */
 const ABORT_TIMEOUT_MS = 2000;
+
+/** Connections for looking at the engine and for ending requests: calls that take all others must not stand before these. */
+const CHECK_CONNECTIONS = 1;
+const ABORT_CONNECTIONS = 8;
 
 /** Bytes of a list of models that are read at the most. */
 const MAX_LIST_BYTES = 1_048_576;
@@ -30,19 +44,32 @@ export class EngineAddress {
   /** Tokens of the context by the engine's own word. */
   contextTokens: number | undefined;
   readonly #pool: Pool;
+  readonly #checkPool: Pool;
+  readonly #abortPool: Pool;
+  readonly #line: WaitingLine = { length: 0 };
   readonly #basePath: string;
+  /** Where OpenAI's API begins. */
+  readonly #apiPath: string;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(
-    /** Base address without `/v1`. */
+    /** Base address without `/v1`, unless it names another version besides. */
     readonly url: string,
     /** How this engine speaks; its provider is that of every call that it answers. */
     readonly dialect: Dialect,
     options: PoolOptions & { readonly apiKey?: string | undefined },
   ) {
     this.#pool = openPool(url, options);
+    this.#checkPool = openPool(url, { ...options, connections: CHECK_CONNECTIONS });
+    this.#abortPool = openPool(url, { ...options, connections: ABORT_CONNECTIONS });
     this.#basePath = new URL(url).pathname.replace(/\/$/, '');
+    this.#apiPath = namesVersion(this.#basePath) ? this.#basePath : `${this.#basePath}/v1`;
     this.#headers = wireHeaders(options.apiKey);
+  }
+
+  /** Requests that wait for one of the connections to be free. */
+  get waiting(): number {
+    return this.#line.length;
   }
 
   /** Looks whether the engine takes calls. One without a health path counts as up; a call that fails says otherwise until the next look. */
@@ -53,7 +80,7 @@ export class EngineAddress {
       return;
     }
     try {
-      const status = await this.#get(healthPath, async (body) => {
+      const status = await this.#get(this.#basePath + healthPath, async (body) => {
         await body.dump();
       });
       // Older SGLang has no /ready; its list of models is the next cheapest sign.
@@ -64,20 +91,22 @@ export class EngineAddress {
       this.problem = healthy ? undefined : `${healthPath} answers ${status}`;
     } catch (error) {
       this.state = 'down';
-      this.problem = (error as Error).message;
+      this.problem = wireProblem(error as Error);
     }
   }
 
   /**
    * Posts the bytes of a JSON text.
+   * @param path of OpenAI's own API; an address that names a version has this in place of `/v1`
    * @throws EngineFault where no response came
    */
-  post(path: string, body: Buffer, guard: ReplyGuard): Promise<WireReply> {
+  post(path: RelayPath, body: Buffer, guard: ReplyGuard): Promise<WireReply> {
     return post(this.#pool, {
-      path: this.#basePath + path,
+      path: this.#apiPath + path.slice('/v1'.length),
       body,
       headers: this.#headers,
       guard,
+      line: this.#line,
     });
   }
 
@@ -94,7 +123,7 @@ export class EngineAddress {
     const { abortPath } = this.dialect;
     if (abortPath === undefined) return;
     try {
-      const { body } = await this.#pool.request({
+      const { body } = await this.#abortPool.request({
         path: this.#basePath + abortPath,
         method: 'POST',
         headers: this.#headers,
@@ -108,36 +137,50 @@ export class EngineAddress {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#pool, this.#checkPool, this.#abortPool].map((pool) => pool.destroy()));
   }
 
   async #readModels(): Promise<void> {
-    const status = await this.#get('/v1/models', async (body) => {
-      const { data } = JSON.parse(await readCapped(body)) as { data?: unknown };
+    const path = `${this.#apiPath}/models`;
+    const status = await this.#get(path, async (body) => {
+      const { data } = parseList(await readCapped(body));
       const cards = Array.isArray(data) ? (data as ModelCard[]) : [];
       this.models = cards.map(({ id }) => id).filter((id) => typeof id === 'string');
       const lengths = cards.map((card) => card.max_model_len).filter((length) => typeof length === 'number');
       this.contextTokens = lengths.length > 0 ? Math.max(...lengths) : undefined;
     });
     if (status === 401 || status === 403)
-      throw new Error(`/v1/models answers ${status}: ENGINE_API_KEY is not the engine's key`);
-    if (status !== 200) throw new Error(`/v1/models answers ${status}`);
+      throw new Error(`${path} answers ${status}: ENGINE_API_KEY is not the engine's key`);
+    if (status !== 200) throw new Error(`${path} answers ${status}`);
   }
 
   async #get(
     path: string,
     read: (body: AsyncIterable<Buffer> & { dump(): Promise<void> }) => Promise<void>,
   ): Promise<number> {
-    const { statusCode, body } = await this.#pool.request({
-      path: this.#basePath + path,
+    const { statusCode, body } = await this.#checkPool.request({
+      path,
       method: 'GET',
       headers: this.#headers,
+      // By the next look an engine has closed it: to keep it would only be one more socket.
+      reset: true,
       signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
     });
     if (statusCode === 200) await read(body);
     else await body.dump();
     return statusCode;
   }
+}
+
+/** What is no JSON is not quoted: it may be anything, and what JSON.parse says of it quotes it. */
+function parseList(text: string): { readonly data?: unknown } {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    throw new Error('the list of models is no JSON');
+  }
+  return typeof list === 'object' && list !== null ? list : {};
 }
 
 async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {

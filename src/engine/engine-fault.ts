@@ -12,6 +12,9 @@ export type FaultKind =
   | 'model-not-found'
   | 'context-too-long'
   | 'no-room'
+  | 'too-many-tokens'
+  | 'quota-exhausted'
+  | 'model-refused'
   | 'bad-response'
   | 'too-large'
   | 'cut'
@@ -70,6 +73,21 @@ const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
     retry: false,
     detail: 'The prompt leaves no room in the model’s context for an answer.',
   },
+  'too-many-tokens': {
+    code: 'MAX_TOKENS_TOO_LARGE',
+    retry: false,
+    detail: 'More tokens are asked for than a reply of this model can have.',
+  },
+  'quota-exhausted': {
+    code: 'ENGINE_QUOTA_EXCEEDED',
+    retry: false,
+    detail: 'The engine answers no more calls with the service’s key: its quota or credit is used up.',
+  },
+  'model-refused': {
+    code: 'MODEL_REFUSED',
+    retry: false,
+    detail: 'The engine’s content filter stopped the question.',
+  },
   'bad-response': { code: 'ENGINE_BAD_RESPONSE', retry: true, detail: 'The answer is no chat completion.' },
   'too-large': {
     code: 'ENGINE_REPLY_TOO_LARGE',
@@ -96,6 +114,22 @@ const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
   cancelled: { code: 'CANCELLED', retry: false, detail: 'The caller left or cancelled the call.' },
 };
 
+/** What stands in place of `no-room`'s detail where the prompt does leave room for some answer. */
+const TOO_MANY =
+  'The prompt leaves less room in the model’s context than the tokens that are asked for: ask for fewer, or shorten the prompt.';
+
+/** Tokens that stay free at the end of the context: engines count their own end marks differently. */
+const CONTEXT_MARGIN = 8;
+
+/** The fewest tokens of room with which asking again makes sense. */
+const MIN_ROOM = 16;
+
+/** Tokens that a prompt leaves for an answer, where they are enough for one. */
+export function roomFor(promptTokens: number, contextTokens: number): number | undefined {
+  const room = contextTokens - promptTokens - CONTEXT_MARGIN;
+  return room >= MIN_ROOM ? room : undefined;
+}
+
 /** What is known about a fault besides its kind. */
 export interface FaultFacts {
   /** What the service saw: a socket's code, what was missing. Holds no word of the engine's; for the log at DEBUG. */
@@ -108,7 +142,7 @@ export interface FaultFacts {
   readonly retryAfterMs?: number;
   /** Tokens of the prompt by the engine's own count. */
   readonly promptTokens?: number;
-  /** Tokens of the model's context by the engine's own word. */
+  /** Tokens of the model's context, or of its longest reply, by the engine's own word. */
   readonly contextTokens?: number;
   readonly cause?: unknown;
 }
@@ -132,20 +166,46 @@ export class EngineFault extends Error {
   }
 
   /**
+   * Tokens that the context has left for an answer, where too many were asked for and enough are left to ask again.
+   * @param knownContext tokens of the context, where the engine's complaint does not name them
+   */
+  roomLeft(knownContext?: number): number | undefined {
+    const { promptTokens, contextTokens = knownContext } = this.facts;
+    if (this.kind !== 'no-room' && this.kind !== 'too-many-tokens') return undefined;
+    if (promptTokens === undefined || contextTokens === undefined) return undefined;
+    return roomFor(promptTokens, contextTokens);
+  }
+
+  /**
    * The catalogue's error for this fault, without a word of the engine's own.
    * @param knownContext tokens of the context, where the engine's complaint does not name them
    */
   toServiceError(knownContext?: number): ServiceError {
-    const { code, detail } = FAULTS[this.kind];
-    const { promptTokens, contextTokens = knownContext, retryAfterMs } = this.facts;
-    const counted =
-      code === 'CONTEXT_TOO_LONG' && contextTokens
-        ? ` The engine counts ${promptTokens ? `${promptTokens} tokens in the prompt and ` : ''}${contextTokens} in the context.`
-        : '';
-    const unavailable = code === 'ENGINE_UNREACHABLE' || code === 'ENGINE_OVERLOADED';
-    return new ServiceError(code, detail + counted, {
-      ...(unavailable && { retryAfterSeconds: Math.min(60, (retryAfterMs ?? 5000) / 1000) }),
+    const { code } = FAULTS[this.kind];
+    return new ServiceError(code, this.#detail(knownContext), {
+      ...this.#retryAfter(code),
       cause: this,
     });
+  }
+
+  #detail(knownContext: number | undefined): string {
+    const { code, detail } = FAULTS[this.kind];
+    const { promptTokens = 0, contextTokens = knownContext } = this.facts;
+    if (!contextTokens) return detail;
+    if (code === 'MAX_TOKENS_TOO_LARGE') return `${detail} It can have ${contextTokens - promptTokens}.`;
+    if (code !== 'CONTEXT_TOO_LONG') return detail;
+    const why = this.kind === 'no-room' && this.roomLeft(knownContext) !== undefined ? TOO_MANY : detail;
+    return `${why} The engine counts ${promptTokens ? `${promptTokens} tokens in the prompt and ` : ''}${contextTokens} in the context.`;
+  }
+
+  #retryAfter(code: ErrorCode): { retryAfterSeconds?: number } {
+    const { retryAfterMs } = this.facts;
+    if (code === 'ENGINE_UNREACHABLE' || code === 'ENGINE_OVERLOADED') {
+      return { retryAfterSeconds: Math.min(60, (retryAfterMs ?? 5000) / 1000) };
+    }
+    // A quota comes back when somebody pays or a month begins: only the engine knows when.
+    return code === 'ENGINE_QUOTA_EXCEEDED' && retryAfterMs !== undefined
+      ? { retryAfterSeconds: retryAfterMs / 1000 }
+      : {};
   }
 }

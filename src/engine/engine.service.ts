@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ServiceError } from '../common/errors.js';
+import { SecretMask } from '../config/secret-mask.js';
 import { Settings } from '../config/settings.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialects } from './dialects/index.js';
@@ -24,14 +25,8 @@ const MAX_RETRY_WAIT_MS = 5000;
 const BUSY_WAIT_MS = 500;
 const BRIEF_WAIT_MS = 50;
 
-/** Tokens that stay free at the end of the context: engines count their own end marks differently. */
-const CONTEXT_MARGIN = 8;
-
 /** How often one ask may be repeated with less room; SGLang names the ceiling first and the prompt then. */
 const MAX_ROOM_CHANGES = 2;
-
-/** The fewest tokens of room with which asking again makes sense. */
-const MIN_ROOM = 16;
 
 /** What a request says about its own repetition. */
 interface RetryRules {
@@ -54,6 +49,8 @@ export interface EngineState {
   readonly state: 'unknown' | 'up' | 'down';
   readonly models: readonly string[];
   readonly context_tokens: number | null;
+  /** Requests that wait for one of ENGINE_CONNECTIONS. */
+  readonly requests_waiting: number;
 }
 
 /**
@@ -68,8 +65,11 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   #stub: StubProcess | undefined;
   #checks: NodeJS.Timeout | undefined;
   #checking: Promise<void> = Promise.resolve();
+  readonly #secrets: SecretMask;
 
-  constructor(private readonly settings: Settings) {}
+  constructor(private readonly settings: Settings) {
+    this.#secrets = new SecretMask(settings);
+  }
 
   async onModuleInit(): Promise<void> {
     const { settings } = this;
@@ -79,7 +79,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
       urls = [this.#stub.url];
     }
     const options = {
-      connections: settings.engineConnections,
+      connections: settings.maxEngineConnections,
       connectTimeoutMs: settings.connectTimeout * 1000,
     };
     this.#addresses = urls.map(
@@ -111,11 +111,12 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
 
   /** What is known of each engine. */
   states(): EngineState[] {
-    return this.#addresses.map(({ url, state, models, contextTokens }) => ({
+    return this.#addresses.map(({ url, state, models, contextTokens, waiting }) => ({
       url,
       state,
       models,
       context_tokens: contextTokens ?? null,
+      requests_waiting: waiting,
     }));
   }
 
@@ -204,7 +205,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
         return await this.#try(address, streams, budget, run);
       } catch (thrown) {
         const fault = thrown as EngineFault;
-        const room = roomIn(fault, address);
+        const room = fault.roomLeft(address.contextTokens);
         if (room !== undefined && roomChanges < MAX_ROOM_CHANGES && makeRoom?.(room)) {
           roomChanges++;
           continue;
@@ -235,11 +236,12 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
     const { firstTokenTimeout, stallTimeout, engineMaxReplyBytes } = this.settings;
     requireCaller(budget);
     budget.onTry(address.dialect.provider);
-    const one = new Try(address, budget, {
+    const bounds = {
       deadlineAt: budget.deadlineAt,
       maxBytes: engineMaxReplyBytes,
       ...(streams && { firstTokenMs: firstTokenTimeout * 1000, stallMs: stallTimeout * 1000 }),
-    });
+    };
+    const one = new Try(address, budget, bounds, this.#secrets);
     try {
       const result = await run(one);
       this.#answered(address);
@@ -345,14 +347,6 @@ function pick(addresses: readonly EngineAddress[], failedAt: string | undefined)
   });
   if (!first) throw new Error('EngineService is used before it is initialised');
   return first;
-}
-
-/** How many tokens the context has left for an answer, where that is what the engine complained of. */
-function roomIn(fault: EngineFault, address: EngineAddress): number | undefined {
-  const { promptTokens, contextTokens = address.contextTokens } = fault.facts;
-  if (fault.kind !== 'no-room' || promptTokens === undefined || contextTokens === undefined) return undefined;
-  const room = contextTokens - promptTokens - CONTEXT_MARGIN;
-  return room >= MIN_ROOM ? room : undefined;
 }
 
 /** Milliseconds to wait before a second try; nothing where there should be none. */

@@ -1,3 +1,4 @@
+import type { SecretMask } from '../config/secret-mask.js';
 import type { CallBudget } from './call-budget.js';
 import type { EngineAddress } from './engine-address.js';
 import type { FaultKind } from './engine-fault.js';
@@ -22,6 +23,7 @@ export class Try {
     readonly address: EngineAddress,
     private readonly budget: CallBudget,
     bounds: ReplyBounds,
+    private readonly secrets: SecretMask,
   ) {
     const streams = bounds.stallMs !== undefined;
     const tellEngine = (): void => void address.abort(this.id);
@@ -63,7 +65,14 @@ export class Try {
       fault: this.#fault,
       usage: this.tally.usage,
       request: this.request,
-      reply: this.tally.whole ?? this.tally.said,
+      reply: this.#kept(),
     });
+  }
+
+  /** The reply as the log keeps it. What comes in place of an answer may repeat our key; a model was never told one. */
+  #kept(): Buffer | string {
+    const { whole, said } = this.tally;
+    if (this.#fault === undefined) return whole ?? said;
+    return whole ? this.secrets.bytes(whole) : this.secrets.text(said);
   }
 }

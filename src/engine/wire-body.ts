@@ -96,6 +96,8 @@ export function engineError(error: unknown, status?: number, headers: IncomingHt
   return {
     status: status ?? (code >= 400 && code < 600 ? code : 500),
     message: typeof message === 'string' ? message : JSON.stringify(message),
+    ...(typeof body.code === 'string' && { code: body.code }),
+    ...(typeof body.type === 'string' && { type: body.type }),
     ...(typeof body.param === 'string' && { param: body.param }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };

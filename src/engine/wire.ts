@@ -15,6 +15,11 @@ export interface PoolOptions {
   readonly connectTimeoutMs: number;
 }
 
+/** Requests that a pool has no connection for yet; it keeps them in line without a word. */
+export interface WaitingLine {
+  length: number;
+}
+
 /** Opens a pool of connections to the engine at an address. Time limits are the {@link ReplyGuard}'s. */
 export function openPool(address: string, { connections, connectTimeoutMs }: PoolOptions): Pool {
   return new Pool(new URL(address).origin, {
@@ -53,6 +58,8 @@ interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Sees every piece of the reply, and may end the request at any time. */
   readonly guard: ReplyGuard;
+  /** Counts the request until it has a connection or is given up. */
+  readonly line: WaitingLine;
 }
 
 /**
@@ -62,8 +69,8 @@ interface WireRequest {
  * and would keep a caller who has left in line for a connection.
  * @throws EngineFault where no reply came
  */
-export function post(pool: Pool, { guard, ...request }: WireRequest): Promise<WireReply> {
-  const exchange = new Exchange(guard);
+export function post(pool: Pool, { guard, line, ...request }: WireRequest): Promise<WireReply> {
+  const exchange = new Exchange(guard, line);
   pool.dispatch({ ...request, method: 'POST' }, exchange);
   return exchange.begun;
 }
@@ -78,9 +85,14 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
   #controller: Dispatcher.DispatchController | undefined;
   #wakeReader: (() => void) | undefined;
   #isOver = false;
+  #isWaiting = true;
   #fault: EngineFault | undefined;
 
-  constructor(private readonly guard: ReplyGuard) {
+  constructor(
+    private readonly guard: ReplyGuard,
+    private readonly line: WaitingLine,
+  ) {
+    line.length++;
     guard.whenEnded((fault) => {
       this.#end(fault);
       this.#controller?.abort(fault);
@@ -94,6 +106,7 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#leaveLine();
     // It was ended while it waited for a connection.
     if (this.#fault) controller.abort(this.#fault);
   }
@@ -149,9 +162,16 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
     return this;
   }
 
+  #leaveLine(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.line.length--;
+  }
+
   #end(fault?: EngineFault): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#leaveLine();
     this.#fault = fault;
     if (fault) this.#begun.reject(fault);
     this.#wakeReader?.();
@@ -182,7 +202,7 @@ export function faultOfWire(error: unknown): EngineFault {
     if (cause instanceof EngineFault) return cause;
     const code = typeof cause.code === 'string' ? cause.code : '';
     const facts = { cause: error, seen: `${code} ${cause.message ?? ''}`.trim() };
-    if (UNREACHABLE.has(code) || /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    if (UNREACHABLE.has(code) || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
       return new EngineFault('unreachable', facts);
     }
     if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
@@ -192,4 +212,14 @@ export function faultOfWire(error: unknown): EngineFault {
     }
   }
   return new EngineFault('bad-response', { cause: error, said: String(error) });
+}
+
+/** What OpenSSL finds where no TLS is spoken. Its own text is a line of its source. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
+/** Why an engine could not be looked at, for an operator. */
+export function wireProblem(error: Error): string {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (NO_TLS.has(code)) return 'its address says https, but what answers there speaks no TLS: write http';
+  return code.startsWith('ERR_SSL') ? `TLS with it fails (${code})` : error.message;
 }

@@ -45,6 +45,9 @@ export class EngineDetailDto {
   models!: string[];
   /** Tokens of the context by the engine's own word. */
   context_tokens!: number | null;
+  /** Requests that wait for a connection, because ENGINE_CONNECTIONS are taken. */
+  @ApiProperty({ type: 'integer' })
+  requests_waiting!: number;
 }
 
 /** What only keys with the scope read see. */

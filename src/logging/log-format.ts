@@ -1,4 +1,5 @@
 import { format, type Logform } from 'winston';
+import type { SecretMask } from '../config/secret-mask.js';
 
 /** winston's level -> the word that LOG_LEVEL uses. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -15,22 +16,21 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 
 /** One JSON object a line: time (ISO 8601, UTC), level, message, context and the facts. */
-export function jsonLines(): Logform.Format {
-  return format.printf(({ level, message, context, ...facts }) =>
-    printable(
-      JSON.stringify({
-        time: new Date().toISOString(),
-        level: WORDS[level] ?? level,
-        message,
-        context,
-        ...facts,
-      }),
-    ),
-  );
+export function jsonLines(secrets: SecretMask): Logform.Format {
+  return format.printf(({ level, message, context, ...facts }) => {
+    const line = JSON.stringify({
+      time: new Date().toISOString(),
+      level: WORDS[level] ?? level,
+      message,
+      context,
+      ...facts,
+    });
+    return secrets.text(printable(line));
+  });
 }
 
 /** A line for eyes: time, level, message, then the facts as name=value. */
-export function prettyLines({ colour }: { colour: boolean }): Logform.Format {
+export function prettyLines(secrets: SecretMask, { colour }: { colour: boolean }): Logform.Format {
   return format.printf(({ level, message, context: _, stack, ...facts }) => {
     const time = new Date().toTimeString().slice(0, 8);
     const rest = Object.entries(facts)
@@ -40,7 +40,7 @@ export function prettyLines({ colour }: { colour: boolean }): Logform.Format {
     const text = `${(WORDS[level] ?? level).padEnd(7)} ${printable(String(message))}${rest}`;
     const trace = typeof stack === 'string' ? `\n${stack}` : '';
     const ink = colour ? COLOURS[level] : undefined;
-    return ink ? `${time} ${ink}${text}\u001b[0m${trace}` : `${time} ${text}${trace}`;
+    return secrets.text(ink ? `${time} ${ink}${text}\u001b[0m${trace}` : `${time} ${text}${trace}`);
   });
 }
 

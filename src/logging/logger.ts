@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { createLogger, type Logger, transports } from 'winston';
+import { SecretMask } from '../config/secret-mask.js';
 import type { Settings } from '../config/settings.js';
 import { jsonLines, prettyLines } from './log-format.js';
 
@@ -35,9 +36,10 @@ export class AppLogger implements LoggerService {
     const json =
       settings.logFormat === 'json' || (settings.logFormat === 'auto' && settings.nodeEnv === 'production');
     const colour = process.stdout.isTTY;
+    const secrets = new SecretMask(settings);
     this.winston = createLogger({
       level: LEVELS[settings.logLevel],
-      format: json ? jsonLines() : prettyLines({ colour }),
+      format: json ? jsonLines(secrets) : prettyLines(secrets, { colour }),
       transports: [new transports.Console({ stderrLevels: [] })],
     });
   }

@@ -209,8 +209,9 @@ export function expectOpenAiError(
   {
     as = code.toLowerCase(),
     param = null,
+    type,
     ...expected
-  }: { as?: string; status?: number; param?: string | null } = {},
+  }: { as?: string; status?: number; param?: string | null; type?: string } = {},
 ): string {
   const { title, remedy, status: usual } = ERRORS[code];
   const { status: wanted = usual } = expected;
@@ -220,7 +221,7 @@ export function expectOpenAiError(
     body: {
       error: {
         message: expect.any(String),
-        type: wanted >= 500 ? 'server_error' : 'invalid_request_error',
+        type: type ?? (wanted >= 500 ? 'server_error' : 'invalid_request_error'),
         param,
         code: as,
       },

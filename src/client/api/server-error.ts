@@ -14,6 +14,8 @@ const FINAL = new Set([
   'STRUCTURED_OUTPUT_INVALID',
   'ENGINE_REJECTED',
   'ENGINE_UNAUTHORIZED',
+  'ENGINE_QUOTA_EXCEEDED',
+  'INSUFFICIENT_QUOTA',
   'NOT_CONFIGURED',
   'DEADLINE_EXCEEDED',
 ]);
@@ -22,6 +24,7 @@ const FINAL = new Set([
 const SAME_AS: Readonly<Record<string, string>> = {
   context_length_exceeded: 'CONTEXT_TOO_LONG',
   model_not_found: 'MODEL_NOT_FOUND',
+  insufficient_quota: 'ENGINE_QUOTA_EXCEEDED',
 };
 
 /** What LLM Service tells programs to do, and what it comes to for who does not see the JSON. */

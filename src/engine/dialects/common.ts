@@ -1,6 +1,5 @@
-import { EngineFault, type FaultFacts } from '../engine-fault.js';
 import type { Finish, OwnRequest, RelayBody } from '../engine-request.js';
-import type { EndedChoice, EngineError } from './dialect.js';
+import type { EndedChoice } from './dialect.js';
 
 /** Engines of our own count tokens with every event, so that a call that is broken off is counted too. */
 const CONTINUOUS_USAGE = { include_usage: true, continuous_usage_stats: true };
@@ -55,37 +54,4 @@ export function responseFormat({ format }: OwnRequest, extra: object = {}): obje
 export function finishOf({ finish_reason: reason, matched_stop, stop_reason }: EndedChoice): Finish {
   if (reason === 'stop') return typeof (matched_stop ?? stop_reason) === 'string' ? 'stop-string' : 'stop';
   return reason === 'length' || reason === 'abort' ? reason : 'other';
-}
-
-/** What an HTTP status means where the dialect knows no better. */
-export function faultByStatus(error: EngineError, facts: FaultFacts = {}): EngineFault {
-  const known: FaultFacts = {
-    said: error.message,
-    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-    ...facts,
-  };
-  const { status } = error;
-  if (status === 401 || status === 403) return new EngineFault('unauthorized', known);
-  if (status === 404 && error.param === 'model') return new EngineFault('model-not-found', known);
-  if (status === 429 || status === 503) return new EngineFault('overloaded', known);
-  if (status === 400 || status === 413 || status === 422) return new EngineFault('rejected', known);
-  if (status >= 500) return new EngineFault('failed', known);
-  return new EngineFault('bad-response', known);
-}
-
-/** The number that a pattern finds in an engine's sentence. */
-export function numberIn(message: string, pattern: RegExp): number | undefined {
-  const found = pattern.exec(message)?.[1];
-  return found === undefined ? undefined : Number(found);
-}
-
-/** Leaves out what was not found. */
-export function contextFacts(
-  promptTokens: number | undefined,
-  contextTokens: number | undefined,
-): FaultFacts {
-  return {
-    ...(promptTokens !== undefined && { promptTokens }),
-    ...(contextTokens !== undefined && { contextTokens }),
-  };
 }

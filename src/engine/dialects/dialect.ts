@@ -6,6 +6,9 @@ export interface EngineError {
   /** HTTP status, or the code in an error that came inside a 200. */
   readonly status: number;
   readonly message: string;
+  /** A word; a number is read as the status. */
+  readonly code?: string | undefined;
+  readonly type?: string | undefined;
   readonly param?: string | undefined;
   readonly retryAfterMs?: number | undefined;
 }

@@ -1,14 +1,6 @@
-import { EngineFault } from '../engine-fault.js';
-import {
-  contextFacts,
-  faultByStatus,
-  finishOf,
-  numberIn,
-  relayedBody,
-  responseFormat,
-  sharedBody,
-} from './common.js';
-import type { Dialect, EngineError } from './dialect.js';
+import { finishOf, relayedBody, responseFormat, sharedBody } from './common.js';
+import type { Dialect } from './dialect.js';
+import { faultOf } from './signs.js';
 
 /** It refuses stream options that it does not know. */
 const USAGE_AT_THE_END = { include_usage: true };
@@ -29,19 +21,5 @@ export const openai: Dialect = {
 
   finishOf,
 
-  faultOf(error: EngineError) {
-    const { message } = error;
-    const context = numberIn(message, /maximum context length is (\d+) tokens/i);
-    if (context !== undefined) {
-      const prompt = numberIn(message, /((?<=resulted in )\d+|\d+(?= in the messages| of text input))/i);
-      return new EngineFault('context-too-long', { said: message, ...contextFacts(prompt, context) });
-    }
-    // The model's own ceiling, which may be lower than its context.
-    const ceiling = numberIn(message, /supports at most (\d+) completion tokens/i);
-    if (ceiling !== undefined)
-      return new EngineFault('no-room', { said: message, ...contextFacts(0, ceiling) });
-    if (error.status === 404 && /model/i.test(message))
-      return new EngineFault('model-not-found', { said: message });
-    return faultByStatus(error);
-  },
+  faultOf,
 };

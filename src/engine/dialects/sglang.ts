@@ -1,16 +1,7 @@
-import { EngineFault } from '../engine-fault.js';
 import type { RelayBody } from '../engine-request.js';
-import {
-  contextFacts,
-  explicitSampling,
-  faultByStatus,
-  finishOf,
-  numberIn,
-  relayedBody,
-  responseFormat,
-  sharedBody,
-} from './common.js';
-import type { Dialect, EngineError } from './dialect.js';
+import { explicitSampling, finishOf, relayedBody, responseFormat, sharedBody } from './common.js';
+import type { Dialect } from './dialect.js';
+import { faultOf } from './signs.js';
 
 /** SGLang, as 0.5.23 speaks. */
 export const sglang: Dialect = {
@@ -39,24 +30,7 @@ export const sglang: Dialect = {
 
   finishOf,
 
-  faultOf(error: EngineError) {
-    const { message } = error;
-    const tooLong = numberIn(message, /input \((\d+) tokens\) is longer than/i);
-    if (tooLong !== undefined || /Input length .* exceeds the maximum allowed length/i.test(message)) {
-      const context = numberIn(message, /(?:context length \(|maximum allowed length \()(\d+)/i);
-      return new EngineFault('context-too-long', { said: message, ...contextFacts(tooLong, context) });
-    }
-    // max_tokens alone is over the context: SGLang says so before it counts the prompt.
-    const ceiling = numberIn(message, /supports at most (\d+) completion tokens/i);
-    if (ceiling !== undefined)
-      return new EngineFault('no-room', { said: message, ...contextFacts(0, ceiling) });
-    const context = numberIn(message, /maximum context length of (\d+) tokens/i);
-    const prompt = numberIn(message, /(\d+) tokens from the input messages/i);
-    if (context !== undefined && prompt !== undefined) {
-      return new EngineFault('no-room', { said: message, ...contextFacts(prompt, context) });
-    }
-    return faultByStatus(error);
-  },
+  faultOf,
 };
 
 function isThinkingOff({ chat_template_kwargs: template, reasoning_effort: effort }: RelayBody): boolean {

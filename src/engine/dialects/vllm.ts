@@ -1,15 +1,6 @@
-import { EngineFault } from '../engine-fault.js';
-import {
-  contextFacts,
-  explicitSampling,
-  faultByStatus,
-  finishOf,
-  numberIn,
-  relayedBody,
-  responseFormat,
-  sharedBody,
-} from './common.js';
-import type { Dialect, EngineError } from './dialect.js';
+import { explicitSampling, finishOf, relayedBody, responseFormat, sharedBody } from './common.js';
+import type { Dialect } from './dialect.js';
+import { faultOf } from './signs.js';
 
 /** vLLM, as 0.32 speaks. */
 export const vllm: Dialect = {
@@ -29,17 +20,5 @@ export const vllm: Dialect = {
 
   finishOf,
 
-  faultOf(error: EngineError) {
-    const { message, param } = error;
-    const context = numberIn(message, /(?:max_model_len=|maximum context length is )(\d+)/i);
-    if (param === 'input_tokens' || param === 'input_text') {
-      const prompt = numberIn(message, /prompt contains (?:at least )?(\d+) input tokens/i);
-      return new EngineFault('context-too-long', { said: message, ...contextFacts(prompt, context) });
-    }
-    // max_tokens alone is over the context; a prompt beside it is clamped by vLLM itself.
-    if (param === 'max_tokens' && context !== undefined) {
-      return new EngineFault('no-room', { said: message, ...contextFacts(0, context) });
-    }
-    return faultByStatus(error);
-  },
+  faultOf,
 };

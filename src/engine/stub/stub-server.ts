@@ -52,6 +52,9 @@ export interface StubOptions {
 
 const DIALECTS: Record<'sglang' | 'openai', Dialect> = { sglang: sglangDialect, openai: openaiDialect };
 
+/** Connections that may wait to be accepted, as many as with Uvicorn: Node.js takes 511, and a burst has more. */
+const BACKLOG = 2048;
+
 /**
  * An OpenAI-compatible engine without a model: real HTTP, SGLang's bytes, scripted faults.
  *
@@ -74,7 +77,8 @@ export class StubServer {
 
   static async start(options: StubOptions): Promise<StubServer> {
     const stub = new StubServer(options);
-    stub.#server.listen(stub.#options.port, stub.#options.host);
+    const { port, host } = stub.#options;
+    stub.#server.listen({ port, host, backlog: BACKLOG });
     await once(stub.#server, 'listening');
     return stub;
   }
