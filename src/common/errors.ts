@@ -90,6 +90,11 @@ const catalogue = {
     remedy:
       'Read the reason in detail and change the prompt or the question; the same question is likely to be stopped again.',
   },
+  MODEL_REFUSED: {
+    status: 422,
+    title: 'The model refused to answer',
+    remedy: 'Change the prompt or the question; the same question is likely to be refused again.',
+  },
   HEADERS_TOO_LARGE: {
     status: 431,
     title: 'The request headers are too large',
@@ -142,7 +147,7 @@ const catalogue = {
     status: 502,
     title: 'What answered does not speak the engine’s protocol',
     remedy:
-      'Check that ENGINE_URLS or SGLANG_HOST and SGLANG_PORT name the engine itself, and that ENGINE says which one it is.',
+      'Read what came in detail. Check that ENGINE_URLS or SGLANG_HOST and SGLANG_PORT name the engine itself and that no proxy changes its replies.',
   },
   ENGINE_CONNECTION_LOST: {
     status: 502,

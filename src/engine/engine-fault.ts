@@ -98,6 +98,8 @@ const FAULTS: Readonly<Record<FaultKind, FaultEntry>> = {
 
 /** What is known about a fault besides its kind. */
 export interface FaultFacts {
+  /** A sentence for the caller in the place of the catalogue's, where more is known; it holds no word of the engine's. */
+  readonly named?: string;
   /** What the service saw: a socket's code, what was missing. Holds no word of the engine's; for the log at DEBUG. */
   readonly seen?: string;
   /** What the engine said. For the log with LOG_PROMPTS only: it can hold file paths, keys and the candidate's words. */
@@ -122,9 +124,9 @@ export class EngineFault extends Error {
     super(kind, { cause: facts.cause });
   }
 
-  /** The catalogue's sentence about it. */
+  /** A sentence about it for the caller. */
   get detail(): string {
-    return FAULTS[this.kind].detail;
+    return this.facts.named ?? FAULTS[this.kind].detail;
   }
 
   get retryable(): boolean {
@@ -136,14 +138,14 @@ export class EngineFault extends Error {
    * @param knownContext tokens of the context, where the engine's complaint does not name them
    */
   toServiceError(knownContext?: number): ServiceError {
-    const { code, detail } = FAULTS[this.kind];
+    const { code } = FAULTS[this.kind];
     const { promptTokens, contextTokens = knownContext, retryAfterMs } = this.facts;
     const counted =
       code === 'CONTEXT_TOO_LONG' && contextTokens
         ? ` The engine counts ${promptTokens ? `${promptTokens} tokens in the prompt and ` : ''}${contextTokens} in the context.`
         : '';
     const unavailable = code === 'ENGINE_UNREACHABLE' || code === 'ENGINE_OVERLOADED';
-    return new ServiceError(code, detail + counted, {
+    return new ServiceError(code, this.detail + counted, {
       ...(unavailable && { retryAfterSeconds: Math.min(60, (retryAfterMs ?? 5000) / 1000) }),
       cause: this,
     });
