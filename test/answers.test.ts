@@ -117,6 +117,10 @@ describe('the answer of a chat is the answer alone, in a reply', () => {
 describe('a chat whose model only thinks', () => {
   it.each([
     { how: 'in a block that is never closed', script: streamOf({ content: `<think>${THOUGHTS}` }) },
+    {
+      how: 'in a field of its own, with blanks behind it',
+      script: streamOf({ reasoning_content: THOUGHTS }, { content: '\n\n' }),
+    },
     { how: 'in a block with nothing behind it', script: streamOf({ content: `${THOUGHTS}\n</think>\n` }) },
     {
       how: 'until its tokens are spent',

@@ -348,6 +348,8 @@ describe('a whole reply', () => {
 });
 
 describe('a reply that cannot be read', () => {
+  const WORDS = 'no Brotli at all, '.repeat(100);
+
   it.each<{ what: string; script: Fault; detail: string }>([
     {
       what: 'compressed in another way',
@@ -358,6 +360,11 @@ describe('a reply that cannot be read', () => {
       what: 'not compressed at all',
       script: { kind: 'raw', headers: { 'content-encoding': 'gzip' }, body: ['{"choices":[]}'] },
       detail: 'The engine’s reply is not what its Content-Encoding says (gzip).',
+    },
+    {
+      what: 'compressed in another way than it says',
+      script: { kind: 'raw', headers: { 'content-encoding': 'br' }, body: [WORDS] },
+      detail: 'The engine’s reply is not what its Content-Encoding says (br).',
     },
     { what: 'a web page', script: { kind: 'html' }, detail: 'The engine’s reply is an HTML page.' },
     { what: 'nothing', script: { kind: 'raw', body: [] }, detail: 'The engine’s reply is empty.' },

@@ -20,9 +20,9 @@ export function expectedOf(request: EngineRequest): Expected {
 /**
  * Says what of a reply is the answer, in the same way for a reply that comes in pieces and for a whole one:
  * - its content, without the thinking that a model or its template put there ({@link ThinkMarks});
- * - where that is blank, the refusal, for a question whose answer is a text;
- * - where that is blank too, the engine's field for reasoning, if the model was told not to think and ended by itself:
- *   then a parser of the engine took the whole answer for thinking.
+ * - where that is blank, the refusal, if a text was asked for;
+ * - where there is no content at all, not even blanks, the engine's field for reasoning, if the model was told not to
+ *   think and ended by itself: then a parser of the engine took the whole answer for thinking.
  */
 export class AnswerReader {
   /** The answer so far. */
@@ -36,6 +36,7 @@ export class AnswerReader {
   readonly #halves = new WellFormedText();
   readonly #marks: ThinkMarks;
   #field = '';
+  #hasContent = false;
 
   /** @param onVoid told once all of the answer so far turns out to be thinking */
   constructor(
@@ -58,7 +59,9 @@ export class AnswerReader {
   write({ content, reasoning, refusal }: WireSaid): string {
     if (reasoning !== '') this.#field += reasoning;
     if (refusal !== '') this.refusal += refusal;
-    return content === '' ? '' : this.#add(this.#marks.write(this.#halves.write(content)));
+    if (content === '') return '';
+    this.#hasContent = true;
+    return this.#add(this.#marks.write(this.#halves.write(content)));
   }
 
   /** @returns the rest of the answer */
@@ -75,7 +78,7 @@ export class AnswerReader {
   #elsewhere(finish: Finish): string {
     const { thinking, isObject } = this.expected;
     if (this.refusal.trim() !== '') return isObject ? '' : this.refusal;
-    if (thinking || finish !== 'stop' || this.reasoning !== '') return '';
+    if (thinking || finish !== 'stop' || this.#hasContent) return '';
     const answer = withoutThinking(this.#field);
     this.isMisplaced = answer.trim() !== '';
     return answer;

@@ -9,6 +9,7 @@ import {
   errorIn,
   indexOf,
   isDone,
+  NOTHING,
   readBody,
   reasoningTokensOf,
   saidIn,
@@ -26,8 +27,6 @@ const MOST_PASSED_OVER = 6000;
 
 /** Code of the bracket that the data of every event that says something begins with. */
 const BRACE = 0x7b;
-
-const NOTHING: WireSaid = { content: '', reasoning: '', refusal: '' };
 
 /** One event of a stream, as it came and as it was read; what it says is that of the first choice. */
 export interface StreamEvent extends WireSaid {

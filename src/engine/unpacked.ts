@@ -5,7 +5,7 @@ import { EngineFault } from './engine-fault.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { WireReply } from './wire.js';
 
-/** A body that ends too early is found out by what it holds, as one is that was never compressed. */
+/** A body that ends too early gives what came of it: like any other, it is judged by what it holds. */
 const unzip = (): Transform => createUnzip({ finishFlush: constants.Z_SYNC_FLUSH });
 const unbrotli = (): Transform => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH });
 
@@ -78,7 +78,7 @@ class UnpackedReply implements WireReply {
   /** A fault of zlib's, named; any other as it is. */
   #named(thrown: unknown): unknown {
     const { code = '' } = thrown as NodeJS.ErrnoException;
-    if (!/^(Z_|ERR_?_?BROTLI|ERR__ERROR)/.test(code)) return thrown;
+    if (!/^(?:Z_|ERR__)/.test(code)) return thrown;
     return new EngineFault('bad-response', {
       seen: code,
       named: `The engine’s reply is not what its Content-Encoding says (${this.coding}).`,

@@ -114,7 +114,8 @@ export function indexOf({ index }: WireChoice): number {
   return typeof index === 'number' ? index : 0;
 }
 
-const NOTHING: WireSaid = { content: '', reasoning: '', refusal: '' };
+/** What an event says that says nothing. */
+export const NOTHING: WireSaid = { content: '', reasoning: '', refusal: '' };
 
 /** What a message or delta says. */
 export function saidIn(text: WireText | null | undefined): WireSaid {
