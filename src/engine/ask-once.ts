@@ -84,7 +84,10 @@ function streamOf(
   });
 }
 
-/** What a stream of events begins with; a reply in JSON begins with a bracket. */
+/** Code of the bracket that nearly every whole reply begins with. */
+const BRACE = 0x7b;
+
+/** What a stream of events begins with. */
 const FIRST_FIELD = /^[\s\uFEFF]*(?:data|event|id|retry)?:/;
 
 /** Bytes in which the first field of a stream must begin. */
@@ -92,7 +95,7 @@ const MOST_BEFORE_FIELD = 256;
 
 /** Whether a reply that was to come as a whole came as a stream. */
 function holdsEvents(bytes: Buffer): boolean {
-  return FIRST_FIELD.test(bytes.toString('utf8', 0, MOST_BEFORE_FIELD));
+  return bytes[0] !== BRACE && FIRST_FIELD.test(bytes.toString('utf8', 0, MOST_BEFORE_FIELD));
 }
 
 async function* onlyPiece(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {

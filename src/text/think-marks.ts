@@ -54,14 +54,14 @@ export class ThinkMarks {
   /** Looks how the text begins. @returns whether that is decided */
   #begin(): boolean {
     const bare = this.#held.trimStart();
-    const mark = [OPEN, CLOSE].find((known) => bare.startsWith(known));
-    if (mark) {
+    const isOpening = bare.startsWith(OPEN);
+    if (isOpening || bare.startsWith(CLOSE)) {
       this.#hadMark = true;
-      this.#held = bare.slice(mark.length);
-      if (mark === OPEN) this.#state = 'thinking';
+      this.#held = bare.slice((isOpening ? OPEN : CLOSE).length);
+      if (isOpening) this.#state = 'thinking';
       return true;
     }
-    if (OPEN.startsWith(bare) || CLOSE.startsWith(bare)) return false;
+    if (isBeginning(bare)) return false;
     if (this.#hadMark) this.#held = bare;
     this.#state = this.#hadMark ? 'certain' : 'answer';
     return true;
