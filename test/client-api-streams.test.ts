@@ -90,6 +90,27 @@ describe('a chat', () => {
     });
   });
 
+  it.each([
+    ['in the middle of an event', 'data: {"choices":[{"delta":{"content":"Y'],
+    ['in the middle of its end', 'data: {"choices":[{"delta":{"content":"Yes."}}]}\n\ndata: [DON'],
+  ])('that ends %s is no answer', async (_, body) => {
+    const url = await startStreamServer(body);
+    await expect(listen(new LLMClient({ baseUrl: url }))).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  it('is whole where the blank line behind its end is missing', async () => {
+    const url = await startStreamServer(SAID_YES.trimEnd());
+    expect(textOf(await listen(new LLMClient({ baseUrl: url })))).toBe('Yes.');
+  });
+
+  it.each(['data: null', 'event: ping\ndata: {"type":"ping"}', 'data: keep-alive', 'data:', 'data: " "'])(
+    'is whole where an event says nothing: %j',
+    async (nothing) => {
+      const url = await startStreamServer(`${nothing}\n\n${SAID_YES}`);
+      expect(textOf(await listen(new LLMClient({ baseUrl: url })))).toBe('Yes.');
+    },
+  );
+
   it('that falls silent is given up', async () => {
     const stub = await startStub();
     stub.script({ kind: 'stall', after: 'half', content: 'one two three four' });
@@ -98,7 +119,7 @@ describe('a chat', () => {
   });
 
   it.each([
-    ['is no JSON', 'data: oops\n\n', 'an event that is no JSON object'],
+    ['is no JSON', 'data: {"choices":\n\n', 'an event that is no JSON object'],
     ['answers as a whole', '', 'answered with nothing'],
   ])('with a server that %s is not understood', async (_, body, sentence) => {
     const url = await startOddServer((__, response) => {

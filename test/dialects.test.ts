@@ -105,15 +105,17 @@ describe('the id of a request', () => {
 
 describe('a reasoning parser', () => {
   it.each([
-    { engine: 'sglang', sent: false },
-    { engine: 'stub', sent: false },
-    { engine: 'vllm', sent: undefined },
-  ] as const)('is told separate_reasoning $sent by $engine', async ({ engine, sent }) => {
+    { engine: 'sglang', objects: false, texts: true },
+    { engine: 'stub', objects: false, texts: true },
+    { engine: 'vllm', objects: undefined, texts: undefined },
+  ] as const)('of $engine is told separate_reasoning: $objects, $texts', async ({ engine, ...sent }) => {
     const service = await startService({ ...SERVED, engine });
 
     await service.post('/api/feedback', QUESTION);
+    await service.post('/api/chat/completions', CHAT);
 
-    expect(firstOnWire(service.stub).separate_reasoning).toBe(sent);
+    const [object, text] = wire(service.stub);
+    expect([object?.separate_reasoning, text?.separate_reasoning]).toEqual([sent.objects, sent.texts]);
   });
 
   it('of vLLM may call its field reasoning', async () => {
@@ -796,6 +798,15 @@ describe.each(Object.entries(dialects))('the end of a reply by %s', (_, dialect)
     { choice: { finish_reason: 'stop', stop_reason: null }, finish: 'stop' },
     { choice: { finish_reason: 'stop', matched_stop: 'END' }, finish: 'stop-string' },
     { choice: { finish_reason: 'stop', stop_reason: 'END' }, finish: 'stop-string' },
+    { choice: { finish_reason: 'stop', matched_stop: '<|im_end|>' }, finish: 'stop' },
+    { choice: { finish_reason: 'stop', stop_reason: '</s>' }, finish: 'stop' },
+    { choice: { finish_reason: 'eos_token' }, finish: 'stop' },
+    { choice: { finish_reason: 'STOP' }, finish: 'stop' },
+    { choice: { finish_reason: 'end_turn' }, finish: 'stop' },
+    { choice: { finish_reason: 'stop_sequence' }, finish: 'stop-string' },
+    { choice: { finish_reason: 'MAX_TOKENS' }, finish: 'length' },
+    { choice: { finish_reason: 'content_filter' }, finish: 'content-filter' },
+    { choice: { finish_reason: 'toString' }, finish: 'other' },
     { choice: { finish_reason: 'length' }, finish: 'length' },
     { choice: { finish_reason: 'abort' }, finish: 'abort' },
     { choice: { finish_reason: 'tool_calls' }, finish: 'other' },
@@ -808,6 +819,7 @@ describe.each(Object.entries(dialects))('the end of a reply by %s', (_, dialect)
 
 const PLAIN_HEADERS = {
   accept: 'application/json, text/event-stream',
+  'accept-encoding': 'identity',
   'content-type': 'application/json',
   'user-agent': 'llm-service',
 };

@@ -310,7 +310,7 @@ describe('a chat', () => {
     { fault: 'blanks', script: { kind: 'reply', content: ' \n\t ' }, code: 'ENGINE_REPLY_EMPTY' },
     {
       fault: 'a finish of no known kind',
-      script: { kind: 'reply', finishReason: 'content_filter' },
+      script: { kind: 'reply', finishReason: 'repetition' },
       code: 'ENGINE_REPLY_CUT',
     },
   ] satisfies { fault: string; script: Fault; code: ErrorCode }[])(

@@ -16,6 +16,10 @@ const UNTIL_STALL = { whole: 'REQUEST_TIMEOUT', stream: 'STALL_TIMEOUT' } as con
 /** A head that never ends: longer than the limit that waits for it, though it never pauses for long. */
 const SLOW_HEAD: RawPiece[] = Array.from({ length: 200 }, () => ['x', { pauseMs: 50 }]).flat();
 
+/** Events that say nothing, before every one that does. */
+const NOTHING_TO_SAY =
+  'event: ping\ndata: {"type":"ping"}\n\ndata: null\n\ndata: keep-alive\n\ndata:\n\ndata: ';
+
 const TALE = 'Tell me more about it, please. ';
 
 const GROUPS: Readonly<Record<string, readonly FaultRow[]>> = {
@@ -87,12 +91,16 @@ const GROUPS: Readonly<Record<string, readonly FaultRow[]>> = {
       fault: 'says that it aborted the reply (`finish_reason`)',
       script: { kind: 'reply', finishReason: 'abort' },
     },
+    {
+      fault: 'says that a filter of its own stopped the reply (`finish_reason`)',
+      script: { kind: 'reply', finishReason: 'content_filter' },
+    },
     { fault: 'sends an empty body', script: { kind: 'raw', body: [] } },
     { fault: 'sends a text that is neither JSON nor events', script: { kind: 'raw', body: [SAID] } },
     { fault: 'answers with a web page', script: { kind: 'html' } },
     {
       fault: 'sends an event that is not JSON',
-      script: { kind: 'raw', body: [`data: ${SAID}\n\n`] },
+      script: { kind: 'raw', body: [`data: {${SAID}\n\n`] },
       streamsOnly: true,
     },
     {
@@ -131,6 +139,25 @@ const GROUPS: Readonly<Record<string, readonly FaultRow[]>> = {
     {
       fault: 'tears characters and events apart',
       script: { kind: 'drip', everyMs: 0, bytes: 5 },
+    },
+    {
+      fault: 'ends its lines with CR alone',
+      script: { kind: 'rewrite', replace: [['\n', '\r']] },
+      streamsOnly: true,
+    },
+    {
+      fault: 'leaves out the blank line behind `[DONE]`',
+      script: { kind: 'rewrite', replace: [['data: [DONE]\n\n', 'data: [DONE]']] },
+      streamsOnly: true,
+    },
+    {
+      fault: 'sends `null`, pings and words between its events',
+      script: { kind: 'rewrite', replace: [['data: ', NOTHING_TO_SAY]] },
+      streamsOnly: true,
+    },
+    {
+      fault: 'compresses its reply, which nobody asked for',
+      script: { kind: 'rewrite', replace: [], coding: 'gzip' },
     },
     {
       fault: 'names another content type',

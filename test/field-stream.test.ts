@@ -134,6 +134,8 @@ const FACTS = {
 
 const REPLY = {
   reasoning: '',
+  refusal: '',
+  isMisplaced: false,
   usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
   model: '',
   maxTokens: 100,
@@ -160,7 +162,7 @@ async function play(task: Task, speeches: readonly Speech[], only?: readonly str
         for (const piece of pieces) listener?.onText(piece);
         if (end !== 'fault')
           return Promise.resolve({ ...REPLY, content: pieces.join(''), finish: end, json: '' });
-        if (isLast || listener?.mayRepeat(LOST) === false) break;
+        if (isLast || listener?.takeBack(LOST) === false) break;
       }
       const cause = new EngineFault('connection-lost');
       return Promise.reject(new ServiceError('ENGINE_CONNECTION_LOST', LOST, { cause }));
@@ -218,7 +220,7 @@ describe.each(cases)('the stream of a $name', ({ task, reply }) => {
   });
 
   it('brings the same where the reply must be read again as a whole', async () => {
-    const wrappings = fc.constantFrom(['```json\n', '\n```'], ['\uFEFF', ''], ['<think>\n</think>\n', '']);
+    const wrappings = fc.constantFrom(['```json\n', '\n```'], ['\uFEFF', ''], ['~~~', '~~~']);
     await fc.assert(
       fc.asyncProperty(reply, wrappings, sizes, async (said, [before = '', behind = ''], lengths) => {
         const pieces = cut(before + JSON.stringify(said) + behind, lengths);

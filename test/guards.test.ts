@@ -161,6 +161,27 @@ describe('a stage that masks a word', () => {
     expect(text).toContain(MASK);
   });
 
+  it.each([false, true])('masks it in content that comes in parts, streamed: %s', async (streams) => {
+    const service = await startMasked();
+    const said = {
+      content: [
+        { type: 'text', text: 'I am ' },
+        { type: 'text', text: 'Kim.' },
+      ],
+      refusal: 'No, Kim.',
+    };
+    const choice = { index: 0, ...(streams ? { delta: said } : { message: said }), finish_reason: 'stop' };
+    const json = JSON.stringify({ choices: [choice] });
+    service.stub.script({ kind: 'raw', body: [streams ? `data: ${json}\n\ndata: [DONE]\n\n` : json] });
+
+    const text = streams
+      ? JSON.stringify((await readChunks(service, V1_CHAT)).chunks)
+      : JSON.stringify((await service.post(V1_CHAT, HELLO)).body);
+
+    expect(text).toContain(`"I am ${MASK}."`);
+    expect(text).toContain(`"No, ${MASK}."`);
+  });
+
   it('keeps back logprobs, which spell the text', async () => {
     const service = await startMasked();
     service.stub.script(says('This is Kim.'));

@@ -6,6 +6,7 @@ import { feedbackSchema } from '../src/feedback/feedback.task.js';
 import { restoreMarksIn } from './support/marks.js';
 import { stripWrapping } from '../src/schema/tolerant-json.js';
 import type { HealthDto } from '../src/health/health.dto.js';
+import { expectProblem } from './support/problem.js';
 import { MODEL_REPLIES, QUESTION, startService, type TestService } from './support/service.js';
 import { wire } from './support/wire.js';
 
@@ -53,7 +54,12 @@ describe('a reply that is valid as it came or after stripping', () => {
     {
       reply: 'after a think block',
       content: `<think>\nHm {"score":1}\n</think>\n\n${JSON_OF_GOOD}`,
-      rung: 'tolerant',
+      rung: 'strict',
+    },
+    {
+      reply: 'after thinking that the template had opened',
+      content: `Hm {"score":1}\n</think>\n\n${JSON_OF_GOOD}`,
+      rung: 'strict',
     },
     {
       reply: 'after an empty think block and in a fence',
@@ -97,7 +103,7 @@ describe('a reply that is not accepted', () => {
     { reply: 'two objects', content: JSON_OF_GOOD + JSON_OF_GOOD, flaw: 'not-json' },
     { reply: 'half an object', content: JSON_OF_GOOD.slice(0, -30), flaw: 'not-json' },
     { reply: 'a fence that does not end', content: `\`\`\`json\n${JSON_OF_GOOD}`, flaw: 'not-json' },
-    { reply: 'a think block that does not end', content: `<think>${JSON_OF_GOOD}`, flaw: 'not-json' },
+    { reply: 'a think block that does not end', content: `<think>${JSON_OF_GOOD}`, flaw: 'empty' },
     { reply: '200,000 open brackets', content: '['.repeat(200_000), flaw: 'not-json' },
     { reply: '200,000 nested objects', content: '{"a":'.repeat(200_000), flaw: 'not-json' },
     { reply: 'a score NaN', content: scored('NaN'), flaw: 'not-json' },
@@ -164,11 +170,6 @@ describe('a reply that is not accepted', () => {
       reply: 'of prose in the reasoning alone',
       fault: { kind: 'reply', content: '', reasoning: 'Let me think.' },
       flaw: 'empty',
-    },
-    {
-      reply: 'ended by a filter',
-      fault: { kind: 'reply', content: JSON_OF_GOOD, finishReason: 'content_filter' },
-      flaw: 'unfinished',
     },
     {
       reply: 'of endless blanks',
@@ -290,6 +291,27 @@ describe('a model that never replies validly', () => {
     service.stub.script(...Array<Fault>(3).fill({ kind: 'reply', content: null }));
 
     expect((await service.fail(PATH, QUESTION)).body.code).toBe('ENGINE_REPLY_EMPTY');
+  });
+});
+
+describe('a refusal', () => {
+  const refusing = (message: object): Fault => ({
+    kind: 'raw',
+    body: [JSON.stringify({ choices: [{ message: { content: null, ...message }, finish_reason: 'stop' }] })],
+  });
+
+  it.each<[string, Fault]>([
+    ['the model', refusing({ refusal: 'SECRET: I cannot help.' })],
+    ['the model, in a part', refusing({ content: [{ type: 'refusal', refusal: 'SECRET: I cannot help.' }] })],
+    ['a filter of the engine', { kind: 'reply', content: JSON_OF_GOOD, finishReason: 'content_filter' }],
+  ])('of %s is asked for once, and said as such', async (_, fault) => {
+    const service = await startService();
+    service.stub.script(fault);
+
+    const problem = expectProblem(await service.fail(PATH, QUESTION), 'MODEL_REFUSED');
+
+    expect(JSON.stringify(problem)).not.toContain('SECRET');
+    expect(service.stub.requests).toHaveLength(1);
   });
 });
 
@@ -481,7 +503,8 @@ describe('whatever the engine says', () => {
         if (status === 502) return;
         expect(status).toBe(200);
         expect(feedbackSchema.check(body)).toEqual([]);
-        expect(body).toEqual(restoreMarksIn(JSON.parse(stripWrapping(content)), { thinking: false }));
+        const answer = content.toWellFormed().replace(/^\s*<think>.*?<\/think>/s, '');
+        expect(body).toEqual(restoreMarksIn(JSON.parse(stripWrapping(answer)), { thinking: false }));
       }),
       { numRuns: 300 },
     );

@@ -101,14 +101,18 @@ describe('a chat under /v1', () => {
     [{ chat_template_kwargs: { enable_thinking: false } }, false],
     [{ reasoning_effort: 'none' }, false],
     [{ chat_template_kwargs: { enable_thinking: true } }, undefined],
+    [{ reasoning_effort: 'none', separate_reasoning: true }, true],
     [{}, undefined],
-  ])('lets SGLang look for think marks only where the model may think: %j', async (fields, expected) => {
+  ])(
+    'lets SGLang look for think marks only where the model may think or the caller says so: %j',
+    async (fields, expected) => {
     const service = await startService();
 
     await service.post(CHAT, { ...HELLO, ...fields });
 
     expect(firstOnWire(service.stub).separate_reasoning).toBe(expected);
-  });
+    },
+  );
 
   it('has several replies where several are asked for', async () => {
     const service = await startService();

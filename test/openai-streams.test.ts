@@ -294,8 +294,17 @@ describe('what goes wrong in the middle of a stream', () => {
     },
     {
       what: 'what is no JSON',
-      fault: { kind: 'raw', body: [delta({ content: 'A' }), ...LATER, 'data: oops\n\n'], ending: 'stall' },
+      fault: { kind: 'raw', body: [delta({ content: 'A' }), ...LATER, 'data: {"ch\n\n'], ending: 'stall' },
       code: 'engine_bad_response',
+    },
+    {
+      what: 'an event that is named an error',
+      fault: {
+        kind: 'raw',
+        body: [delta({ content: 'A' }), ...LATER, 'event: error\ndata: {"message":"gone"}\n\n'],
+        ending: 'stall',
+      },
+      code: 'engine_error',
     },
     {
       what: 'silence',
@@ -524,6 +533,78 @@ describe('a caller who does not read his stream', () => {
       Array.from({ length: COUNT }, (_, at) => at),
     );
     expect(received).toMatch(/data: \[DONE\]\n\n\r\n0\r\n\r\n$/);
+  });
+});
+
+describe('pieces of functions’ calls', () => {
+  const piece = (call: object): string => delta({ tool_calls: [call] });
+
+  it('get the index and the type that an engine leaves out', async () => {
+    const service = await startService();
+    service.stub.script(
+      streamOf(
+        piece({ id: 'a', function: { name: 'look_up', arguments: '{"word":' } }),
+        piece({ function: { arguments: '"x"}' } }),
+        piece({ id: 'b', function: { name: 'look_up', arguments: '' } }),
+        piece({ id: 'a', function: { arguments: ' ' } }),
+        piece({ function: { arguments: '{}' } }),
+      ),
+    );
+
+    const { chunks } = await readChunks(service, CHAT, { ...HELLO, ...TOOLS });
+
+    expect(chunks.flatMap(({ choices }) => choices[0]?.delta?.tool_calls ?? [])).toEqual([
+      { index: 0, type: 'function', id: 'a', function: { name: 'look_up', arguments: '{"word":' } },
+      { index: 0, function: { arguments: '"x"}' } },
+      { index: 1, type: 'function', id: 'b', function: { name: 'look_up', arguments: '' } },
+      { index: 0, id: 'a', function: { arguments: ' ' } },
+      { index: 1, function: { arguments: '{}' } },
+    ]);
+  });
+
+  it('that are complete stay as they are', async () => {
+    const service = await startService();
+    const calls = [
+      { index: 0, id: 'a', type: 'function', function: { name: 'look_up', arguments: '' } },
+      { index: 0, function: { arguments: '{}' } },
+    ];
+    service.stub.script(streamOf(...calls.map(piece)));
+
+    const { chunks } = await readChunks(service, CHAT, { ...HELLO, ...TOOLS });
+
+    expect(chunks.flatMap(({ choices }) => choices[0]?.delta?.tool_calls ?? [])).toEqual(calls);
+  });
+});
+
+describe('half a surrogate pair in a stream', () => {
+  /** A delta as an engine writes it that escapes it. */
+  const halved = (text: string): string => delta({ content: text });
+
+  it('becomes U+FFFD, and a pair that two events divide stays one', async () => {
+    const service = await startService();
+    service.stub.script(
+      streamOf(...['A', '\ud83d', '\udc4d B', '\ud83d', ' C', '\udc4d', '\ud83d'].map(halved)),
+    );
+
+    const stream = await readChunks(service, CHAT);
+
+    expect(stream.said()).toBe('A👍 B\ufffd C\ufffd\ufffd');
+    const texts = stream.chunks.map(({ choices }) => choices[0]?.delta?.content ?? '');
+    expect(texts.every((text) => text.isWellFormed())).toBe(true);
+  });
+
+  it('is none where an event holds both, which stays byte for byte', async () => {
+    const service = await startService();
+    const whole = String.raw`data: {"id": 1, "choices":[{"index":0,"delta":{"content":"\ud83d\udc4d"}}]}`;
+    service.stub.script(streamOf(`${whole}\n\n`));
+
+    const response = await fetch(service.url + CHAT, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...HELLO, stream: true }),
+    });
+
+    expect(await response.text()).toContain(`${whole}\n\n`);
   });
 });
 

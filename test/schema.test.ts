@@ -318,8 +318,10 @@ describe('stripping', () => {
       ['\uFEFF', ''],
       ['```json\n', '\n```'],
       ['```\n', '\n```\n'],
-      ['<think>\nHm.\n</think>\n\n', ''],
-      ['\uFEFF<think></think>```JSON\r\n', '```  '],
+      ['\uFEFF```JSON\r\n', '```  '],
+      ['```json5\n', '\n```'],
+      ['~~~Json\n', '\n~~~'],
+      ['````javascript \n', '\n````'],
     );
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), wrappings, (value, [before, after]) => {
@@ -330,11 +332,24 @@ describe('stripping', () => {
   });
 
   it.each([
+    ['right behind the word', '```json{"a":[1]}```'],
+    ['right behind the fence', '```[{"a":1}]```'],
+    ['behind a blank', '~~~ jsonc {"a":1} ~~~'],
+  ])('takes off a fence without a line of its own, %s', (_, text) => {
+    expect(JSON.parse(stripWrapping(text))).toEqual(JSON.parse(/[[{].*[\]}]/.exec(text)?.[0] ?? ''));
+  });
+
+  it.each([
     { what: 'prose before it', text: 'Here: {}' },
     { what: 'prose after it', text: '{} Done.' },
     { what: 'a think block in the middle', text: '{}<think>x</think>' },
     { what: 'an open think block', text: '<think>{}' },
     { what: 'an open fence', text: '```json\n{}' },
+    { what: 'a fence alone', text: '```json\n```' },
+    { what: 'a fence closed by another', text: '```json\n{}\n~~~' },
+    { what: 'half an object in a fence', text: '```json\n{"a":1\n```' },
+    { what: 'prose behind a fence', text: '```json\n{}\n``` Done.' },
+    { what: 'two objects in a fence', text: '```json\n{}{}\n```' },
     { what: 'a fence of another language', text: '```python\n{}\n```' },
     { what: 'a missing bracket', text: '{"a":1' },
     { what: 'a comma too many', text: '{"a":1,}' },

@@ -160,7 +160,7 @@ const catalogue = {
     status: 502,
     title: 'What answered does not speak the engine’s protocol',
     remedy:
-      'Check that ENGINE_URLS or SGLANG_HOST and SGLANG_PORT name the engine itself, and that ENGINE says which one it is.',
+      'Read what came in detail. Check that ENGINE_URLS or SGLANG_HOST and SGLANG_PORT name the engine itself and that no proxy changes its replies.',
   },
   ENGINE_CONNECTION_LOST: {
     status: 502,

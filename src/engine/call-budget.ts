@@ -18,10 +18,13 @@ export interface CallBudget {
 /** Follows a reply while it is made. */
 export interface ReplyListener {
   /**
-   * Takes each piece of a streamed reply's content as it comes.
+   * Takes each piece of a streamed reply's answer as it comes.
    * @returns false where the reply is of no use any more: it is broken off, and ends as `refused`
    */
   onText(piece: string): boolean;
-  /** Asked before a try is repeated: whether what was said so far may be taken back. */
-  mayRepeat(reason: string): boolean;
+  /**
+   * Takes back what was said so far, because a try is repeated or because it was no part of the answer.
+   * @returns false where that is no longer possible
+   */
+  takeBack(reason: string): boolean;
 }

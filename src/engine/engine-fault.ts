@@ -132,6 +132,8 @@ export function roomFor(promptTokens: number, contextTokens: number): number | u
 
 /** What is known about a fault besides its kind. */
 export interface FaultFacts {
+  /** A sentence for the caller in the place of the catalogue's, where more is known; it holds no word of the engine's. */
+  readonly named?: string;
   /** What the service saw: a socket's code, what was missing. Holds no word of the engine's; for the log at DEBUG. */
   readonly seen?: string;
   /** What the engine said. For the log with LOG_PROMPTS only: it can hold file paths, keys and the candidate's words. */
@@ -156,9 +158,9 @@ export class EngineFault extends Error {
     super(kind, { cause: facts.cause });
   }
 
-  /** The catalogue's sentence about it. */
+  /** A sentence about it for the caller. */
   get detail(): string {
-    return FAULTS[this.kind].detail;
+    return this.facts.named ?? FAULTS[this.kind].detail;
   }
 
   get retryable(): boolean {
@@ -189,7 +191,8 @@ export class EngineFault extends Error {
   }
 
   #detail(knownContext: number | undefined): string {
-    const { code, detail } = FAULTS[this.kind];
+    const { code } = FAULTS[this.kind];
+    const { detail } = this;
     const { promptTokens = 0, contextTokens = knownContext } = this.facts;
     if (!contextTokens) return detail;
     if (code === 'MAX_TOKENS_TOO_LARGE') return `${detail} It can have ${contextTokens - promptTokens}.`;

@@ -54,6 +54,7 @@ export interface RelayBody {
   readonly stream_options?: object;
   readonly chat_template_kwargs?: Readonly<Record<string, unknown>>;
   readonly reasoning_effort?: string;
+  readonly separate_reasoning?: boolean;
 }
 
 /** Routes of OpenAI's API that are passed on. */
@@ -82,16 +83,22 @@ export interface Usage {
 }
 
 /**
- * How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs. `runaway` means that the watchdog
- * broke a stream off, `refused` that the listener did.
+ * How a reply ended. Only `stop` may be whole; a stop string cuts wherever it occurs. `content-filter` is the engine's
+ * own; `runaway` means that the watchdog broke a stream off, `refused` that the listener did.
  */
-export type Finish = 'stop' | 'stop-string' | 'length' | 'abort' | 'runaway' | 'refused' | 'other';
+export type Finish =
+  'stop' | 'stop-string' | 'length' | 'content-filter' | 'abort' | 'runaway' | 'refused' | 'other';
 
 /** What an engine answered, in no engine's dialect. */
 export interface EngineReply {
+  /** The answer. What of a reply is the answer, `AnswerReader` says. */
   readonly content: string;
-  /** Text that the engine's reasoning parser set apart. */
+  /** What the model thought. */
   readonly reasoning: string;
+  /** Why the model gives no answer, in its own words; empty where it does, and where a text was asked for. */
+  readonly refusal: string;
+  /** Whether the answer stood where the engine puts thinking. */
+  readonly isMisplaced: boolean;
   readonly finish: Finish;
   /** Why the watchdog broke the reply off, where it did. */
   readonly runaway?: RunawayReason;

@@ -1,18 +1,37 @@
 import type { Dialect, EndedChoice } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
-import { DONE, EventReader } from './event-reader.js';
+import { EventReader } from './event-reader.js';
 import type { ReplyGuard } from './reply-guard.js';
+import { strangeReply } from './strange-reply.js';
 import type { Tally } from './tally.js';
 import { type RunawayReason, Watchdog, type WatchBounds } from './watchdog.js';
-import { choiceOf, parseBody, reasoningTokensOf, textOf, usageOf, type WireChoice } from './wire-body.js';
+import {
+  errorIn,
+  indexOf,
+  isDone,
+  NOTHING,
+  readBody,
+  reasoningTokensOf,
+  saidIn,
+  usageOf,
+  type WireBody,
+  type WireChoice,
+  type WireSaid,
+} from './wire-body.js';
 
-/** One event of a stream, as it came and as it was read. */
-export interface StreamEvent {
-  /** The event's JSON, byte for byte. */
+/**
+ * Events in a row without a choice that are passed over: what a proxy sends to keep a stream alive. At one every 50 ms
+ * that is the time of a whole call, REQUEST_TIMEOUT's default.
+ */
+const MOST_PASSED_OVER = 6000;
+
+/** Code of the bracket that the data of every event that says something begins with. */
+const BRACE = 0x7b;
+
+/** One event of a stream, as it came and as it was read; what it says is that of the first choice. */
+export interface StreamEvent extends WireSaid {
+  /** The event's JSON, byte for byte where that is JSON. */
   readonly data: string;
-  /** Words of the reply, of its first choice. */
-  readonly content: string;
-  readonly reasoning: string;
   /** Whether it has no choice: an event that only tells the tokens. */
   readonly isUsage: boolean;
 }
@@ -28,12 +47,14 @@ export interface StreamReading {
   readonly bounds: WatchBounds;
   /** Choices that the stream brings to an end. */
   readonly choices: number;
+  /** The reply's own word for what it is, for the case that it is nothing known. */
+  readonly contentType: string | undefined;
 }
 
 /**
  * The events of a streamed reply, looked over as they come: tokens are counted, the watchdog and the guard watch, errors
- * inside the stream are thrown. A stream that was cut can look like a whole one, so both a finish reason for every
- * choice and the closing `[DONE]` are required.
+ * inside the stream are thrown, and events that say nothing are passed over. A stream that was cut can look like a whole
+ * one, so both a finish reason for every choice and the closing `[DONE]` are required.
  */
 export class EngineStream {
   /** The model that answers, by its own word. */
@@ -46,8 +67,11 @@ export class EngineStream {
   readonly #events = new EventReader();
   readonly #watchdogs: Watchdog[] = [];
   readonly #ended: EndedChoice[] = [];
+  /** What ended the stream, where anything did; after the last word it does not matter. */
   #fault: Error | undefined;
+  #isOver = false;
   #hasEvents = false;
+  #passedOver = 0;
   #done = false;
 
   constructor(
@@ -72,20 +96,20 @@ export class EngineStream {
    * @throws EngineFault, and whatever the connection throws, where it ends too early
    */
   async next(): Promise<readonly StreamEvent[] | undefined> {
-    try {
-      while (this.runaway === undefined) {
-        if (this.#fault !== undefined) throw this.#fault;
+    while (this.runaway === undefined && this.#fault === undefined && !this.#isOver) {
+      let bytes: Buffer | undefined;
+      try {
         const next = await this.#bytes.next();
         this.reading.guard.check();
-        if (next.done) break;
-        const events = this.#read(next.value);
-        if (events.length > 0) return events;
+        if (!next.done) bytes = next.value;
+      } catch (thrown) {
+        this.#fault = thrown as Error;
       }
-    } catch (thrown) {
-      // What happens to the connection after the last word does not matter.
-      if (!this.isWhole) throw thrown;
+      this.#isOver = bytes === undefined;
+      const events = this.#read(bytes);
+      if (events.length > 0) return events;
     }
-    if (this.runaway === undefined && !this.isWhole) throw this.#cut();
+    if (this.runaway === undefined && !this.isWhole) throw this.#fault ?? this.#cut();
     return undefined;
   }
 
@@ -95,58 +119,99 @@ export class EngineStream {
   }
 
   #cut(): EngineFault {
-    if (!this.#hasEvents) return new EngineFault('bad-response', { seen: 'no events' });
+    if (!this.#hasEvents) return strangeReply(this.reading.contentType, this.#events.beginning);
     return new EngineFault('cut', { seen: this.#done ? 'no finish_reason' : 'no [DONE]' });
   }
 
-  /** The engine's work ends where an event is wrong; the events before it still count. */
-  #read(bytes: Buffer): StreamEvent[] {
+  /**
+   * The engine's work ends where an event is wrong; the events before it still count.
+   * @param bytes undefined where no more come
+   */
+  #read(bytes: Buffer | undefined): StreamEvent[] {
     const events: StreamEvent[] = [];
     try {
-      for (const data of this.#events.read(bytes)) {
+      for (const data of bytes ? this.#events.read(bytes) : this.#rest()) {
         const event = this.#look(data);
         if (this.runaway !== undefined) break;
         if (event) events.push(event);
       }
     } catch (fault) {
-      this.#fault = fault as Error;
+      this.#fault ??= fault as Error;
     }
     if (this.#fault !== undefined || this.runaway !== undefined) this.stop();
     return events;
   }
 
+  /** What the end of the bytes leaves; it may lack its blank line, but not be torn. */
+  #rest(): string[] {
+    if (this.isWhole || this.reading.guard.isEnded) return [];
+    return this.#events.end().filter((data) => isDone(data) || readBody(data) !== undefined);
+  }
+
   #look(data: string): StreamEvent | undefined {
     if (this.#done) return undefined;
-    this.#hasEvents = true;
-    if (data === DONE) {
+    const text = data.charCodeAt(0) === BRACE ? data : data.trim();
+    if (text.charCodeAt(0) === BRACE) return this.#lookInto(text);
+    if (isDone(text)) {
       this.#done = true;
+      this.#hasEvents = true;
+    } else this.#passOver();
+    return undefined;
+  }
+
+  #lookInto(text: string): StreamEvent | undefined {
+    const read = readBody(text);
+    if (!read) throw new EngineFault('bad-response', { seen: 'no JSON object', said: text.slice(0, 500) });
+    const { body, json } = read;
+    const { dialect, tally } = this.reading;
+    if (typeof body.model === 'string') this.model = body.model;
+    if (body.usage) tally.count(usageOf(body.usage));
+    if (!Array.isArray(body.choices)) {
+      const error = errorIn(body, dialect);
+      if (error) throw error;
+      if (body.usage) return { data: JSON.stringify({ ...body, choices: [] }), ...NOTHING, isUsage: true };
+      this.#passOver();
       return undefined;
     }
-    const { dialect, tally } = this.reading;
-    const event = parseBody(data);
-    if (typeof event.model === 'string') this.model = event.model;
-    if (event.usage) tally.count(usageOf(event.usage));
-    const first = choiceOf(event, dialect);
-    if (!first) return { data, content: '', reasoning: '', isUsage: true };
-    const reasoningTokens = reasoningTokensOf(event.usage);
-    const { content, reasoning } = this.#watch(first, reasoningTokens);
-    for (const choice of event.choices?.slice(1) ?? []) this.#watch(choice, reasoningTokens);
-    return { data, content, reasoning, isUsage: false };
+    this.#hasEvents = true;
+    const said = this.#listen(body.choices as readonly (WireChoice | null)[], body);
+    if (!said) this.#passOver();
+    else this.#passedOver = 0;
+    const { content, reasoning, refusal } = said ?? NOTHING;
+    return { data: json, content, reasoning, refusal, isUsage: said === undefined };
+  }
+
+  /** An event that is no chunk and no error, whatever it is: nothing of the reply is lost with it. */
+  #passOver(): void {
+    this.#passedOver++;
+    if (this.#passedOver > MOST_PASSED_OVER)
+      throw new EngineFault('bad-response', { seen: `${MOST_PASSED_OVER} events in a row without a choice` });
+  }
+
+  /** @returns what the first choice says, undefined where there is no choice at all */
+  #listen(choices: readonly (WireChoice | null)[], { usage }: WireBody): WireSaid | undefined {
+    const reasoningTokens = reasoningTokensOf(usage);
+    let said: WireSaid | undefined;
+    for (const choice of choices) {
+      if (!choice) continue;
+      const own = this.#watch(choice, reasoningTokens);
+      if (indexOf(choice) === 0) said = own;
+      else said ??= NOTHING;
+    }
+    return said;
   }
 
   /** @returns the words of the choice */
-  #watch(
-    choice: WireChoice,
-    reasoningTokens: number | undefined,
-  ): { readonly content: string; readonly reasoning: string } {
+  #watch(choice: WireChoice, reasoningTokens: number | undefined): WireSaid {
     const { guard, tally, askedAt, choices } = this.reading;
-    const index = choice.index ?? 0;
-    const text = textOf(choice.delta);
-    if (index >= choices) return text;
+    const index = indexOf(choice);
+    const own = saidIn(choice.delta);
+    if (index >= choices) return own;
     if (choice.finish_reason) this.#end(index, choice);
-    const { content, reasoning } = text;
-    const said = content || (typeof choice.text === 'string' ? choice.text : '') || argumentsOf(choice);
-    if (!said && !reasoning) return text;
+    const { content, reasoning, refusal } = own;
+    const said =
+      content || (typeof choice.text === 'string' ? choice.text : '') || argumentsOf(choice) || refusal;
+    if (!said && !reasoning) return own;
     this.firstTokenMs ??= performance.now() - askedAt;
     guard.started();
     tally.piece();
@@ -156,7 +221,7 @@ export class EngineStream {
       tally.said += said;
       this.runaway ??= watchdog.content(said);
     }
-    return text;
+    return own;
   }
 
   #end(index: number, choice: WireChoice): void {

@@ -157,7 +157,7 @@ export class EngineService implements OnModuleInit, OnApplicationShutdown {
   async ask(request: EngineRequest, budget: CallBudget, listener?: ReplyListener): Promise<EngineReply> {
     let asked = request;
     const reply = await this.#withRetries(request, budget, (one) => askOnce(one, asked, listener), {
-      mayRepeat: (reason) => listener?.mayRepeat(reason) ?? true,
+      mayRepeat: (reason) => listener?.takeBack(reason) ?? true,
       makeRoom: (room) => {
         // The bounds of a relayed body are its caller's.
         if ('body' in asked || room >= asked.maxTokens) return false;

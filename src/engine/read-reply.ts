@@ -1,3 +1,5 @@
+import { wellFormedJson } from '../text/well-formed.js';
+import { AnswerReader, type Expected } from './answer-reader.js';
 import type { ReplyListener } from './call-budget.js';
 import type { Dialect } from './dialects/dialect.js';
 import { EngineFault } from './engine-fault.js';
@@ -6,7 +8,16 @@ import type { EngineStream } from './engine-stream.js';
 import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import { faultOfWire, readBytes, type WireReply } from './wire.js';
-import { choiceOf, engineError, parseBody, textOf, usageOf } from './wire-body.js';
+import { strangeReply } from './strange-reply.js';
+import {
+  engineError,
+  errorIn,
+  readBody,
+  saidIn,
+  usageOf,
+  type WireBody,
+  type WireChoice,
+} from './wire-body.js';
 
 /** What is read of a reply, before the request's own facts are added. */
 export type ReadReply = Omit<EngineReply, 'maxTokens'>;
@@ -25,25 +36,44 @@ export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<
   throw dialect.faultOf(engineError(body, status, headers));
 }
 
+/** What reading a reply that came as a whole needs besides its bytes. */
+export interface WholeReading {
+  readonly path: RelayPath;
+  readonly dialect: Dialect;
+  readonly tally: Tally;
+  readonly expected: Expected;
+  /** The reply's own word for what it is, for the case that it is nothing known. */
+  readonly contentType: string | undefined;
+}
+
 /**
  * Reads a reply that came as a whole, and what it cost.
  * @throws EngineFault where it is not what the path gives
  */
-export function readWhole(bytes: Buffer, path: RelayPath, dialect: Dialect, tally: Tally): ReadReply {
-  const json = bytes.toString('utf8');
-  tally.said = json;
-  const body = parseBody(json);
+export function readWhole(
+  bytes: Buffer,
+  { path, dialect, tally, expected, contentType }: WholeReading,
+): ReadReply {
+  const text = bytes.toString('utf8');
+  tally.said = text;
+  const read = readBody(text);
+  if (!read) throw strangeReply(contentType, text.slice(0, 500));
+  const { body } = read;
+  const json = wellFormedJson(read.json);
   // Vectors have no choices; everything else that has none is an error.
   const isVectors = path === '/v1/embeddings' && Array.isArray(body.data);
-  const choice = isVectors ? undefined : choiceOf(body, dialect);
-  if (!isVectors && !choice) throw new EngineFault('bad-response', { seen: 'no choices' });
-  tally.whole = bytes;
+  const choice = isVectors ? undefined : firstChoiceOf(body);
+  if (!isVectors && !choice) throw errorIn(body, dialect) ?? strangeReply(contentType, json.slice(0, 500));
+  tally.whole = json === text ? bytes : Buffer.from(json);
   const usage = usageOf(body.usage);
   tally.count(usage);
   const finish = choice ? dialect.finishOf(choice) : 'stop';
   if (finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
+  const answer = new AnswerReader(expected);
+  answer.write(saidIn(choice?.message));
+  answer.end(finish);
   return {
-    ...textOf(choice?.message),
+    ...answerIn(answer),
     finish,
     usage,
     model: typeof body.model === 'string' ? body.model : '',
@@ -51,49 +81,63 @@ export function readWhole(bytes: Buffer, path: RelayPath, dialect: Dialect, tall
   };
 }
 
+function firstChoiceOf({ choices }: WireBody): WireChoice | undefined {
+  if (!Array.isArray(choices)) return undefined;
+  return (choices as readonly (WireChoice | null)[]).find((choice) => choice !== null) ?? undefined;
+}
+
 /**
  * Reads a streamed reply to its end.
- * @param listener hears of the reply while it is made
+ * @param listener hears of the answer while it is made
  * @throws EngineFault, and whatever the connection throws
  */
 export async function readStream(
   stream: EngineStream,
   dialect: Dialect,
   tally: Tally,
-  listener: Pick<ReplyListener, 'onText'> | undefined,
+  expected: Expected,
+  listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
+  const answer = new AnswerReader(expected, () => listener?.takeBack(THOUGHT_ALOUD));
   const heard = (piece: string): boolean => {
     try {
-      return listener?.onText(piece) ?? true;
+      return piece === '' || (listener?.onText(piece) ?? true);
     } catch (error) {
       stream.stop();
       throw error;
     }
   };
-  let content = '';
-  let reasoning = '';
   let isRefused = false;
   for (let events = await stream.next(); events; events = await stream.next()) {
-    isRefused = !events.every((event) => {
-      reasoning += event.reasoning;
-      content += event.content;
-      return event.content === '' || heard(event.content);
-    });
+    isRefused = !events.every((event) => heard(answer.write(event)));
     if (!isRefused) continue;
     stream.stop();
     break;
   }
   const { runaway, firstTokenMs, model, ended } = stream;
+  const finish = isRefused ? 'refused' : runaway ? 'runaway' : ended ? dialect.finishOf(ended) : 'other';
+  const isHeard = isRefused || heard(answer.end(finish));
   return {
-    content,
-    reasoning,
+    ...answerIn(answer),
     usage: tally.usage,
     model,
-    finish: isRefused ? 'refused' : runaway ? 'runaway' : ended ? dialect.finishOf(ended) : 'other',
+    finish: isHeard ? finish : 'refused',
     json: '',
     ...(runaway && { runaway }),
     ...(firstTokenMs !== undefined && { firstTokenMs }),
   };
+}
+
+/** Why what a listener heard is void. */
+const THOUGHT_ALOUD = 'What came so far was the model’s thinking.';
+
+function answerIn({
+  content,
+  reasoning,
+  refusal,
+  isMisplaced,
+}: AnswerReader): Pick<ReadReply, 'content' | 'reasoning' | 'refusal' | 'isMisplaced'> {
+  return { content, reasoning, refusal, isMisplaced };
 }
 
 /** Turns whatever asking or reading threw into a fault. */

@@ -8,7 +8,7 @@ export interface ReplyBounds {
   readonly firstTokenMs?: number;
   /** Milliseconds between two pieces of a stream; not set where the reply comes as a whole. */
   readonly stallMs?: number;
-  /** Bytes on the wire. */
+  /** Bytes of the reply, on the wire and once they are unpacked. */
   readonly maxBytes: number;
   /**
    * Tells the engine that the caller left, where it answers to that with what it had: the only way to learn how many
@@ -32,6 +32,7 @@ export class ReplyGuard {
   #timer: NodeJS.Timeout | undefined;
   #fault: EngineFault | undefined;
   #bytes = 0;
+  #unpackedBytes = 0;
   #lastSign = performance.now();
   #goneAt = Infinity;
   #stop: ((fault: EngineFault) => void) | undefined;
@@ -76,6 +77,16 @@ export class ReplyGuard {
     if (this.#bytes > this.bounds.maxBytes) this.fail('too-large');
     this.#look();
     if (this.#started) this.#lastSign = performance.now();
+  }
+
+  /**
+   * Takes note of bytes of a reply that came compressed.
+   * @throws EngineFault where a bound was passed
+   */
+  unpacked(chunk: Buffer): void {
+    this.#unpackedBytes += chunk.length;
+    if (this.#unpackedBytes > this.bounds.maxBytes) this.fail('too-large');
+    this.check();
   }
 
   /** Takes note of the first token: from here on silence is a stall. */

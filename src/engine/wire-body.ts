@@ -1,14 +1,31 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dialect, EndedChoice, EngineError } from './dialects/dialect.js';
-import { EngineFault } from './engine-fault.js';
+import type { EngineFault } from './engine-fault.js';
 import type { Usage } from './engine-request.js';
 
-/** A message or delta: SGLang says reasoning_content, vLLM reasoning. */
-interface WireText {
-  readonly content?: string | null;
-  readonly reasoning_content?: string | null;
-  readonly reasoning?: string | null;
+/** The fields in which engines say what a model thinks, the first that holds anything counts: SGLang's, vLLM's, others'. */
+export const REASONING_FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking'] as const;
+
+/** A message or delta. Content is a text, or a list of parts. */
+interface WireText extends Partial<Record<(typeof REASONING_FIELDS)[number], unknown>> {
+  readonly content?: unknown;
+  /** OpenAI: why the model gives no answer. */
+  readonly refusal?: unknown;
   readonly tool_calls?: readonly { readonly function?: { readonly arguments?: string } }[] | null;
+}
+
+/** A part of content that comes as a list: words, a refusal or thinking. */
+interface WirePart {
+  readonly text?: unknown;
+  readonly refusal?: unknown;
+  readonly thinking?: unknown;
+}
+
+/** What a message or delta says; each is empty where it says nothing. */
+export interface WireSaid {
+  readonly content: string;
+  readonly reasoning: string;
+  readonly refusal: string;
 }
 
 /** One of the answers in a reply; `text` is that of the older completions. */
@@ -36,33 +53,107 @@ interface WireUsage extends Partial<Usage> {
   readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
 }
 
-/** @throws EngineFault bad-response where the text is no JSON object */
-export function parseBody(text: string): WireBody {
-  let body: unknown;
+/** A body and its JSON. */
+export interface ReadBody {
+  readonly body: WireBody;
+  /** The text as it came, or what had to be mended of it. */
+  readonly json: string;
+}
+
+/** Reads a JSON object; undefined where the text is none. */
+export function readBody(text: string): ReadBody | undefined {
+  const body = parse(text);
+  if (typeof body === 'object' && body !== null) return { body, json: text };
+  const json = mended(text);
+  const again = parse(json);
+  return typeof again === 'object' && again !== null ? { body: again, json } : undefined;
+}
+
+function parse(text: string): unknown {
   try {
-    body = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    throw new EngineFault('bad-response', { seen: 'no JSON', said: text.slice(0, 500) });
+    return undefined;
   }
-  if (typeof body === 'object' && body !== null) return body;
-  throw new EngineFault('bad-response', { seen: 'no JSON object', said: text.slice(0, 500) });
 }
 
-/** The first choice, or nothing in a chunk that has none (usage); an error inside a 200 is thrown. */
-export function choiceOf(body: WireBody, dialect: Dialect): WireChoice | undefined {
-  if (Array.isArray(body.choices)) return (body.choices as NonNullable<WireBody['choices']>)[0];
-  if (body.error !== undefined || body.object === 'error')
-    throw dialect.faultOf(engineError(body.error ?? body));
-  throw new EngineFault('bad-response', { seen: 'neither choices nor an error' });
+/** Numbers as Python writes them; a text comes first, in which they are words. */
+const NO_NUMBERS = /"(?:[^"\\]+|\\.)*(?:"|$)|-?Infinity|NaN/gs;
+
+/** What OpenAI writes for the logarithm of nothing, and vLLM too. */
+const LOG_OF_NOTHING = '-9999.0';
+
+/** A JSON text without a byte order mark, a closing event behind it, and numbers that only Python writes. */
+function mended(text: string): string {
+  const bare = text.replace(/^\uFEFF/, '');
+  const end = bare.lastIndexOf('data:');
+  const alone = end !== -1 && isDone(bare.slice(end + 'data:'.length)) ? bare.slice(0, end) : bare;
+  return alone.replaceAll(NO_NUMBERS, (found) => {
+    if (found.startsWith('"')) return found;
+    return found === '-Infinity' ? LOG_OF_NOTHING : 'null';
+  });
 }
 
-/** What a message or delta says; empty where it says nothing. */
-export function textOf(text: WireText | undefined): { content: string; reasoning: string } {
-  const reasoning = text?.reasoning_content ?? text?.reasoning;
-  return {
-    content: typeof text?.content === 'string' ? text.content : '',
-    reasoning: typeof reasoning === 'string' ? reasoning : '',
-  };
+/** What ends every stream of OpenAI's protocol. */
+export const DONE = '[DONE]';
+
+/** Whether the data of an event is {@link DONE}, however it is written. */
+export function isDone(data: string): boolean {
+  return data.trim().toUpperCase() === DONE;
+}
+
+/** The error that stands in a body with status 200, where one does. */
+export function errorIn(body: WireBody, dialect: Dialect): EngineFault | undefined {
+  const { error, object } = body;
+  const isError = (error !== undefined && error !== null) || object === 'error';
+  return isError ? dialect.faultOf(engineError(error ?? body)) : undefined;
+}
+
+/** Which of the answers it is. */
+export function indexOf({ index }: WireChoice): number {
+  return typeof index === 'number' ? index : 0;
+}
+
+/** What an event says that says nothing. */
+export const NOTHING: WireSaid = { content: '', reasoning: '', refusal: '' };
+
+/** What a message or delta says. */
+export function saidIn(text: WireText | null | undefined): WireSaid {
+  if (!text) return NOTHING;
+  const { content, refusal } = text;
+  const said = { content: asText(content), reasoning: reasoningIn(text), refusal: asText(refusal) };
+  return Array.isArray(content) ? withParts(said, content) : said;
+}
+
+/** The words of content that may be a list of parts; nothing for what is neither. */
+export function contentIn(content: unknown): string {
+  return saidIn({ content }).content;
+}
+
+function reasoningIn(text: WireText): string {
+  // Field by field: a loop over their names costs more than all else about an event but its JSON.
+  const { reasoning_content, reasoning, reasoning_text, thinking } = text;
+  return asText(reasoning_content) || asText(reasoning) || asText(reasoning_text) || asText(thinking);
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function withParts(said: WireSaid, parts: readonly unknown[]): WireSaid {
+  let { content, reasoning, refusal } = said;
+  for (const part of parts) {
+    if (typeof part !== 'object' || part === null) {
+      if (typeof part === 'string') content += part;
+      continue;
+    }
+    const { text, thinking, refusal: refused } = part as WirePart;
+    if (typeof text === 'string') content += text;
+    // Mistral's: a text, or parts again.
+    if (thinking !== undefined) reasoning += typeof thinking === 'string' ? thinking : contentIn(thinking);
+    if (typeof refused === 'string') refusal += refused;
+  }
+  return { content, reasoning, refusal };
 }
 
 /** An engine's count, with zero for what is missing or no count. */

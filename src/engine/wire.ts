@@ -39,6 +39,7 @@ export function openPool(address: string, { connections, connectTimeoutMs }: Poo
 export function wireHeaders(apiKey: string | undefined): Readonly<Record<string, string>> {
   return {
     accept: 'application/json, text/event-stream',
+    'accept-encoding': 'identity',
     'content-type': 'application/json',
     'user-agent': 'llm-service',
     ...(apiKey && { authorization: `Bearer ${apiKey}` }),

@@ -11,7 +11,7 @@ import { Pipeline } from '../pipeline/pipeline.js';
 import { admitSchema } from '../schema/admission.js';
 import type { ChatRequest } from './chat-request.js';
 import { ChunkSink } from './chunk-sink.js';
-import { withoutNullNames } from './completion-events.js';
+import { toolCallEvents } from './completion-events.js';
 import type { CompletionRequest } from './completion-request.js';
 import type { EmbeddingRequest } from './embedding-request.js';
 import { chatTask, completionTask, embeddingTask } from './openai.task.js';
@@ -73,7 +73,7 @@ export class OpenAiService {
   chat(request: ChatRequest, sent: object, context: RequestContext): Promise<string> {
     const admitted = withAdmittedSchemas(request);
     const passed = this.#passed('/v1/chat/completions', admitted);
-    const rewrite = request.stream && request.tools ? withoutNullNames : undefined;
+    const rewrite = request.stream && request.tools ? toolCallEvents : undefined;
     return this.#run(relay(chatTask, passed, { sent, rewrite }), request, context);
   }
 

@@ -1,26 +1,21 @@
 /**
- * Takes off what models and servers put around or into an otherwise whole JSON text: a byte order mark, a closed
- * think block before it, a Markdown fence around it, raw control characters inside its strings. What the JSON says
- * stays as it is: line breaks and tabs are escaped, other control characters (noise of a grammar that admits them)
- * are dropped. Nothing is completed, cut out of prose, or guessed.
+ * Takes off what models put around or into an otherwise whole JSON text: a byte order mark, a Markdown fence around it,
+ * raw control characters inside its strings. What the JSON says stays as it is: line breaks and tabs are escaped, other
+ * control characters (noise of a grammar that admits them) are dropped. Nothing is completed, cut out of prose, or
+ * guessed.
  */
 export function stripWrapping(text: string): string {
   const bare = text.replace(/^\uFEFF/, '').trim();
-  return escapeControlCharacters(withoutFence(withoutThinkBlock(bare)));
+  return escapeControlCharacters(withoutFence(bare));
 }
 
-function withoutThinkBlock(text: string): string {
-  if (!text.startsWith('<think>')) return text;
-  const end = text.indexOf('</think>');
-  return end === -1 ? text : text.slice(end + '</think>'.length).trim();
-}
+/** The beginning of a fence with JSON's names for its language, on a line of its own or right before a bracket. */
+const FENCE = /^(`{3,}|~{3,})[ \t]*(?:json[\w-]*|javascript|js)?[ \t]*(?:\r?\n|(?=[[{]))/i;
 
 function withoutFence(text: string): string {
-  if (!text.startsWith('```') || !text.endsWith('```')) return text;
-  const firstLine = text.indexOf('\n');
-  const language = text.slice(3, firstLine === -1 ? undefined : firstLine).trim();
-  if (firstLine === -1 || !/^(json|JSON)?$/.test(language)) return text;
-  return text.slice(firstLine + 1, -3).trim();
+  const [beginning, fence = ''] = FENCE.exec(text) ?? [''];
+  const isClosed = fence !== '' && text.endsWith(fence) && text.length >= beginning.length + fence.length;
+  return isClosed ? text.slice(beginning.length, -fence.length).trim() : text;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -1,8 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { request } from 'undici';
-import { ENGINE_KEY, type RunningEngine } from './drivers/driver.js';
+import { expectSound } from '../support/sse.js';
+import { ALWAYS_THINKS, ENGINE_KEY, type RunningEngine } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
+import { QUESTIONS } from './questions.js';
 import { ContractService } from './service.js';
+import { hasShape, ROUTES } from './shapes.js';
+
+const CHAT = '/api/chat/completions';
 
 interface Usage {
   readonly usage: { readonly prompt_tokens: number };
@@ -21,6 +26,49 @@ export function describeChatMarks(engines: EngineSlot): void {
       },
     );
   });
+}
+
+export function describeThinking(engines: EngineSlot): void {
+  describe('with think marks', () => {
+    it.each(ROUTES)('answers a candidate who says them: %s', async (route) => {
+      const service = await ContractService.start(await engines.get());
+      const said = 'Candidate: <think>I would guess.</think> I read the plan. </think>';
+      const fields =
+        'messages' in QUESTIONS[route]
+          ? { messages: [{ role: 'user', content: said }] }
+          : { user_prompt: said };
+
+      const { status, headers, body } = await service.ask(route, fields);
+
+      expect({ status, asks: headers['x-attempts'] }).toEqual({ status: 200, asks: '1' });
+      expect(hasShape(route, body)).toBe(true);
+    });
+
+    it('of a template that always thinks shows its thinking to nobody, whole and streamed', async () => {
+      const service = await ContractService.start(await engines.get(ALWAYS_THINKS));
+
+      const wholes = await Promise.all(times(() => service.ask<Chat>(CHAT)));
+      const streams = await Promise.all(times(() => service.stream(CHAT)));
+
+      const replies = streams.map((stream) => expectSound(stream).data.reply as Chat | undefined);
+      const answers = [...wholes.filter(({ status }) => status === 200).map(({ body }) => body), ...replies];
+      const contents = answers.map((answer) => answer?.content ?? '').filter((content) => content !== '');
+      // A model that is made up says nothing behind its thinking now and then.
+      expect(contents.length).toBeGreaterThan(CALLS);
+      for (const content of contents) expect(content).not.toMatch(/think>/);
+    });
+  });
+}
+
+interface Chat {
+  readonly content: string;
+}
+
+/** Calls of each kind to a template that always thinks. */
+const CALLS = 6;
+
+function times<T>(run: () => T): T[] {
+  return Array.from({ length: CALLS }, run);
 }
 
 /** Two counts apart by ten marks: what stands around them in the prompt drops out. */

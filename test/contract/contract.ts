@@ -2,9 +2,9 @@ import { describe } from '@jest/globals';
 import { describeAnswers } from './answers.js';
 import { describeHostileModel, describeNeverEndingModel } from './broken-models.js';
 import { describeCancelling } from './cancelling.js';
-import { describeChatMarks } from './chat-marks.js';
+import { describeChatMarks, describeThinking } from './chat-marks.js';
 import { describeClients } from './clients.js';
-import { ENDLESS, FULL, HOSTILE } from './drivers/driver.js';
+import { ALWAYS_THINKS, ENDLESS, FULL, HOSTILE } from './drivers/driver.js';
 import type { EngineSlot } from './engine-slot.js';
 import { describeLeaving } from './leaving.js';
 import { describeOpenAi, describeValidatedNoise } from './openai.js';
@@ -38,7 +38,8 @@ export function describeShortCalls(engines: EngineSlot): void {
     describeChatMarks(engines);
     describeRefusals(engines);
     describeFrozenEngine(engines);
-    describeDeadEngine(engines, ENDLESS);
+    describeThinking(engines);
+    describeDeadEngine(engines, ALWAYS_THINKS, ENDLESS);
   });
 }
 

@@ -121,11 +121,14 @@ export function describeDeadlines(engines: EngineSlot): void {
   });
 }
 
-/** @param next the engine that is started in the dead one’s place */
-export function describeDeadEngine(engines: EngineSlot, next: EngineOptions): void {
+/**
+ * @param first the engine that dies
+ * @param next the engine that is started in its place
+ */
+export function describeDeadEngine(engines: EngineSlot, first: EngineOptions, next: EngineOptions): void {
   describe('with an engine that is dead', () => {
     it('is not ready, says 503 and when to ask again, and serves once it is back', async () => {
-      const engine = await engines.get();
+      const engine = await engines.get(first);
       const service = await ContractService.start(engine);
 
       await engine.kill();

@@ -18,13 +18,14 @@ export async function* readChat(
 ): AsyncGenerator<ChatPiece, void, undefined> {
   const end = { type: 'end' as const, model: textOrNull(answer.headers['x-model']), ...NOTHING };
   for await (const { data } of readEvents(answer, root)) {
-    if (data === DONE) {
+    if (data.trim().toUpperCase() === DONE) {
       answer.leaveEnd();
       if (end.finishReason === 'abort') throw brokenOff(root);
       yield end;
       return;
     }
-    const chunk: Completion = parseData(data, root);
+    const chunk: Completion | undefined = parseData(data, root);
+    if (!chunk) continue;
     const error = errorOf(chunk);
     if (error !== undefined) throw refusal(readError(error, undefined, {}), root);
     const choice = choiceOf(chunk);

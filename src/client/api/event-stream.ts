@@ -5,7 +5,8 @@ import { CallFailed } from './call-failed.js';
 const MAX_EVENT = 16_777_216;
 
 /**
- * Reads server-sent events out of bytes that are cut anywhere.
+ * Reads server-sent events out of bytes that are cut anywhere. The last one may lack its blank line; where the bytes end
+ * in the middle of it, it is none.
  * @throws CallFailed for an event without end
  */
 export async function* readEvents(
@@ -27,27 +28,41 @@ export async function* readEvents(
     arrived = [];
     yield* events;
   }
+  parser.feed(`${decoder.decode()}\n\n`);
+  yield* arrived.filter(({ data }) => !isObject(data) || parse(data) !== undefined);
 }
 
 function endless(root: string): CallFailed {
   return new CallFailed('not_understood', `${root} sent an event without end, and was not read further.`);
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /**
  * @param data one event's
- * @throws CallFailed where it is no object in JSON
+ * @returns undefined where it cannot say anything: null, a word or nothing at all, which keep a stream alive
+ * @throws CallFailed where it is an object, and no JSON
  */
-export function parseData(data: string, root: string): Readonly<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(data);
-    if (typeof json === 'object' && json !== null) return json as Readonly<Record<string, unknown>>;
-  } catch {
-    // Said below.
-  }
+export function parseData(data: string, root: string): Fields | undefined {
+  if (!isObject(data)) return undefined;
+  const fields = parse(data);
+  if (fields) return fields;
   throw new CallFailed(
     'not_understood',
     `${root} sent an event that is no JSON object: ask again; if it persists, read the server’s log.`,
   );
+}
+
+function isObject(data: string): boolean {
+  return data.trimStart().startsWith('{');
+}
+
+function parse(data: string): Fields | undefined {
+  try {
+    return JSON.parse(data) as Fields;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A stream that ended before it said that it does. */

@@ -27,6 +27,7 @@ export async function* readStructured(
 ): AsyncGenerator<StructuredEvent, void, undefined> {
   for await (const { event = '', data } of readEvents(answer, root)) {
     const fields = parseData(data, root);
+    if (!fields) continue;
     if (event === 'error') throw refusal(readError(fields), root);
     if (!isName(event)) continue;
     if (event === 'result') answer.leaveEnd();

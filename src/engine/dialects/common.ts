@@ -50,8 +50,37 @@ export function responseFormat({ format }: OwnRequest, extra: object = {}): obje
   };
 }
 
+/** What servers write for how a reply ended, OpenAI's words among them; in small letters. */
+const FINISHES = new Map<string, Finish>(
+  Object.entries({
+    stop: 'stop',
+    eos: 'stop',
+    eos_token: 'stop',
+    end_turn: 'stop',
+    complete: 'stop',
+    completed: 'stop',
+    stop_sequence: 'stop-string',
+    length: 'length',
+    max_tokens: 'length',
+    model_length: 'length',
+    content_filter: 'content-filter',
+    content_filtered: 'content-filter',
+    safety: 'content-filter',
+    refusal: 'content-filter',
+    abort: 'abort',
+    aborted: 'abort',
+    error: 'abort',
+  } as const),
+);
+
+/** End tokens of templates, by which some engines name the natural end. */
+const END_TOKEN = /^(?:<\|[^|]*\|>|<\/s>|<eos>|<end_of_turn>)$/;
+
 /** Reads finish_reason and, where a string was matched, tells a stop string from the end of the text. */
 export function finishOf({ finish_reason: reason, matched_stop, stop_reason }: EndedChoice): Finish {
-  if (reason === 'stop') return typeof (matched_stop ?? stop_reason) === 'string' ? 'stop-string' : 'stop';
-  return reason === 'length' || reason === 'abort' ? reason : 'other';
+  if (typeof reason !== 'string') return 'other';
+  const finish = FINISHES.get(reason.toLowerCase()) ?? 'other';
+  const stop = matched_stop ?? stop_reason;
+  const isByString = finish === 'stop' && typeof stop === 'string' && !END_TOKEN.test(stop);
+  return isByString ? 'stop-string' : finish;
 }

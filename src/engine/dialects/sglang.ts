@@ -17,15 +17,15 @@ export const sglang: Dialect = {
     // The id by which a running request can be aborted. It must be fresh: a live one twice is an error.
     rid: requestId,
     chat_template_kwargs: { enable_thinking: request.thinking },
-    // Its reasoning parser looks for think marks anywhere in the text, even with thinking off: a reply that
-    // quotes one would come back with no content, or torn in two.
-    ...(!request.thinking && { separate_reasoning: false }),
+    // Its reasoning parser looks for think marks anywhere in the text, even with thinking off: an object that quotes
+    // one would come back as no content, or torn in two. A text needs the parser: a template may always think.
+    separate_reasoning: request.thinking || request.format === undefined,
   }),
 
   relayed: (body, requestId) => ({
     ...relayedBody(body),
     rid: requestId,
-    ...(isThinkingOff(body) && { separate_reasoning: false }),
+    separate_reasoning: body.separate_reasoning ?? (isThinkingOff(body) ? false : undefined),
   }),
 
   finishOf,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
 import { respond } from './http.js';
 
 /** How bytes are held back: so many at a time, so many milliseconds apart. */
@@ -9,6 +10,13 @@ export interface Drip {
   bytes: number;
   everyMs: number;
 }
+
+/** What compresses a body, by its Content-Encoding. */
+const COMPRESSORS = {
+  gzip: () => createGzip({ flush: constants.Z_SYNC_FLUSH }),
+  deflate: () => createDeflate({ flush: constants.Z_SYNC_FLUSH }),
+  br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+};
 
 /** One HTTP response under way: written with backpressure, broken off on demand, and told when nobody reads on. */
 export class Exchange {
@@ -20,7 +28,7 @@ export class Exchange {
   readonly #response: ServerResponse;
   readonly #gone = new AbortController();
   readonly #stopped = new AbortController();
-  /** Where the bytes go: the response, or its bare socket. */
+  /** Where the bytes go: the response, its bare socket, or what compresses them. */
   #sink: Writable;
   #brokenOff = false;
 
@@ -72,6 +80,13 @@ export class Exchange {
     this.#sink = this.#response.socket ?? this.#sink;
   }
 
+  /** From now on compresses what is written, so that what has left can be read. */
+  compress(coding: keyof typeof COMPRESSORS): void {
+    const compressor = COMPRESSORS[coding]();
+    compressor.pipe(this.#response);
+    this.#sink = compressor;
+  }
+
   async write(data: string | Uint8Array): Promise<void> {
     if (this.drip === undefined) return this.#writeNow(data);
     const bytes = Buffer.from(data);
@@ -87,7 +102,7 @@ export class Exchange {
   }
 
   end(): void {
-    this.#response.end();
+    this.#sink.end();
   }
 
   /** Ends the connection with a TCP reset. */

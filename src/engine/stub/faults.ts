@@ -119,6 +119,8 @@ export interface RewriteFault extends ScriptedReply {
   replace: [from: string, to: string][];
   /** Added to the reply's headers, or in their place. */
   headers?: Record<string, string>;
+  /** How the body is compressed on its way, whatever the client accepts: each event of a stream can be read at once. */
+  coding?: 'gzip' | 'deflate' | 'br';
 }
 
 /** A piece of a raw body: a text, any bytes, a text many times over, or a silence. */

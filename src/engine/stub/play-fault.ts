@@ -33,6 +33,7 @@ export async function playFault(fault: Fault, turn: Turn, contextLength: number)
       return turn.send(cut(turn.speaker.reply(fault).parts, fault.missing));
     case 'rewrite':
       turn.extraHeaders = fault.headers ?? {};
+      if (fault.coding) turn.compress(fault.coding);
       return turn.send(rewrite(turn.speaker.reply(fault).parts, fault.replace));
     case 'status':
       respondStatus(fault, turn);

@@ -40,9 +40,16 @@ export class Turn {
     this.exchange.end();
   }
 
-  /** Sends a reply's headers; a whole reply's tell its length. */
+  /** From now on sends bodies compressed. */
+  compress(coding: 'gzip' | 'deflate' | 'br'): void {
+    this.extraHeaders = { ...this.extraHeaders, 'content-encoding': coding };
+    this.exchange.compress(coding);
+  }
+
+  /** Sends a reply's headers; a whole reply's tell its length, where that is known. */
   begin(wholeBody: string): void {
-    const length = this.stream ? {} : { 'content-length': Buffer.byteLength(wholeBody) };
+    const isLengthKnown = !this.stream && !('content-encoding' in this.extraHeaders);
+    const length = isLengthKnown ? { 'content-length': Buffer.byteLength(wholeBody) } : {};
     this.exchange.begin(200, { ...length, 'content-type': this.contentType, ...this.extraHeaders });
   }
 

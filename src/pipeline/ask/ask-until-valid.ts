@@ -7,6 +7,7 @@ import type { Call } from '../../calls/call.js';
 import type { FieldStream } from '../out/field-stream.js';
 import { type Filtering, flawed, judge, judgeStanding, type Verdict } from './ladder.js';
 import { type Asked, askForRest, reAsk } from './re-ask.js';
+import { refusedBy } from './refused-by.js';
 
 /** How far a reply that must be valid may grow over its usual tokens where the caller names no ceiling. */
 export const MAX_GROWTH = 4;
@@ -27,7 +28,8 @@ interface Asker<R extends Asked> {
 /**
  * Asks for an object until it is valid. A reply that a guardrail stops is asked for once more, with the reason.
  * @param fields follows the object while it is made, where the caller streams
- * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED and every error of the engine
+ * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED, MODEL_REFUSED and every error of
+ * the engine
  */
 export async function askUntilValid<T, I, R extends Asked>(
   call: Asker<R>,
@@ -101,9 +103,11 @@ async function askOnce<T, I, R extends Asked>(
       request,
       fields && {
         onText: (piece) => fields.write(piece),
-        mayRepeat: (reason) => fields.takeBack(reason),
+        takeBack: (reason) => fields.takeBack(reason),
       },
     );
+    const refused = refusedBy(reply);
+    if (refused) throw refused;
     return { reply, verdict: judge(task, reply, input, fields) };
   } catch (error) {
     if (!fields?.isSpoken || !mayPass(error)) throw error;

@@ -29,7 +29,7 @@ type CheckedBody = RelayRequest['body'] & {
  * A chat request of OpenAI's API that is passed on until its reply fits the caller's own schema, by the same ladder as
  * the service's own questions. A stream begins once the reply has been checked.
  *
- * Errors besides the engine's: STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED.
+ * Errors besides the engine's: STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED, MODEL_REFUSED.
  */
 export function checkedRelay(
   task: Task,

@@ -45,7 +45,7 @@ export function judge<T, I>(
   const unfinished = notWhole(reply);
   if (unfinished) return unfinished;
 
-  const parsed = parse(reply, task.thinking);
+  const parsed = parse(reply);
   if ('valid' in parsed) return parsed;
 
   // The shape first: what is nested without end must not be walked.
@@ -108,19 +108,15 @@ function notWhole({
 }
 
 /** Tries the rungs in order; each takes the text only where it is one whole JSON value. */
-function parse(
-  reply: EngineReply,
-  thinking: boolean,
-): { value: unknown; rung: Rung } | (Verdict<never> & { valid: false }) {
-  const { content, reasoning } = reply;
-  if (content.trim() === '') {
-    // With thinking off there is no reasoning: a server's parser put the whole answer into the wrong field.
-    const misplaced = !thinking && reasoning.trim() !== '' ? attempt(reasoning) : undefined;
-    if (misplaced && 'value' in misplaced) return { value: misplaced.value, rung: 'reasoning' };
-    return flawed('empty', 'The reply has no content.');
-  }
+function parse({
+  content,
+  isMisplaced,
+}: EngineReply): { value: unknown; rung: Rung } | (Verdict<never> & { valid: false }) {
+  if (content.trim() === '') return flawed('empty', 'The reply has no content.');
   const strict = attempt(content);
-  if ('value' in strict) return { value: strict.value, rung: 'strict' };
+  if ('value' in strict) return { value: strict.value, rung: isMisplaced ? 'reasoning' : 'strict' };
+  // A model that was told not to think, and did so where it may, has given no content.
+  if (isMisplaced) return flawed('empty', 'The reply has no content.');
   const tolerant = attempt(stripWrapping(content));
   if ('value' in tolerant) return { value: tolerant.value, rung: 'tolerant' };
   return flawed('not-json', `The reply ${tolerant.problem}.`);

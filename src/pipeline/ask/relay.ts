@@ -3,13 +3,13 @@ import type { Call, Question, Role } from '../../calls/call.js';
 import type { CallContent } from '../../calls/call-record.js';
 import { ServiceError } from '../../common/errors.js';
 import { textHash } from '../../common/text-hash.js';
+import { eventsOf } from '../../engine/completion-shapes.js';
 import type { RelayBody, RelayRequest } from '../../engine/engine-request.js';
 import { neutraliseMarks } from '../../text/chat-marks.js';
 import type { Block } from '../../text/text-filter.js';
 import { mapTexts, TextFilters } from '../../text/text-filters.js';
 import type { Task } from '../define-task.js';
 import { begun } from '../out/events.js';
-import { eventsOf } from '../out/openai-events.js';
 import { relayStream } from '../out/relay-stream.js';
 import { filterReply, StreamedTexts } from '../out/relay-texts.js';
 
@@ -31,8 +31,8 @@ export interface RelayedReply {
 export interface RelayDetails {
   /** The body as the caller sent it. */
   readonly sent: object;
-  /** A last change of each event of a stream. */
-  readonly rewrite?: ((data: string) => string) | undefined;
+  /** Makes the change of each event of a stream, anew for every stream. */
+  readonly rewrite?: (() => (data: string) => string) | undefined;
 }
 
 /** The body of a request as far as a question looks into it. */
@@ -154,9 +154,10 @@ async function stream(
   how: { readonly rewrite: RelayDetails['rewrite']; readonly wantsUsage: boolean },
 ): Promise<RelayedReply | Block> {
   const reply = await call.open(request);
-  const texts = filters.isIdle ? undefined : new StreamedTexts(filters, request.choices ?? 1);
-  const block = await relayStream(call, reply, { texts, rewrite: how.rewrite, wantsUsage: how.wantsUsage });
-  return block ?? { json: '', said: texts ? texts.said : reply.said };
+  const texts = new StreamedTexts(filters, request.choices ?? 1);
+  const rewrite = how.rewrite?.();
+  const block = await relayStream(call, reply, { texts, rewrite, wantsUsage: how.wantsUsage });
+  return block ?? { json: '', said: filters.isIdle ? reply.said : texts.said };
 }
 
 /** The request once more, with the reason for it; undefined where there is no conversation to say it in. */

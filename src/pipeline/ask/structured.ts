@@ -22,8 +22,8 @@ export interface Prompts<I> {
 /**
  * A question whose answer is an object: it is asked until that is valid, within the call's attempts and time.
  *
- * Errors besides the engine's: STRUCTURED_OUTPUT_INVALID, GUARD_BLOCKED, and VALIDATION_FAILED for fields of a stream
- * that the reply does not have.
+ * Errors besides the engine's: STRUCTURED_OUTPUT_INVALID, GUARD_BLOCKED, MODEL_REFUSED, and VALIDATION_FAILED for fields
+ * of a stream that the reply does not have.
  */
 export function structured<T extends object, I>(
   task: StructuredTask<T, I>,

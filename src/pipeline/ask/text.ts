@@ -9,6 +9,7 @@ import type { Task } from '../define-task.js';
 import { begun, textEvents } from '../out/events.js';
 import { TextStream } from '../out/text-stream.js';
 import { ownRequest } from './own-request.js';
+import { refusedBy } from './refused-by.js';
 
 /** How often free text is asked for, at most, until it is there. */
 const ATTEMPTS = 2;
@@ -34,7 +35,7 @@ export interface TextDetails {
 /**
  * A question whose answer is free text. One that was cut by `max_tokens` or a stop string is whole: the caller set them.
  *
- * Errors besides the engine's: ENGINE_REPLY_EMPTY, ENGINE_REPLY_CUT, ENGINE_REPLY_RUNAWAY, GUARD_BLOCKED.
+ * Errors besides the engine's: ENGINE_REPLY_EMPTY, ENGINE_REPLY_CUT, ENGINE_REPLY_RUNAWAY, GUARD_BLOCKED, MODEL_REFUSED.
  */
 export function text(
   task: Task,
@@ -91,7 +92,7 @@ async function ask(
       request,
       stream && {
         onText: (piece) => stream.write(piece),
-        mayRepeat: (reason) => stream.takeBack(reason),
+        takeBack: (reason) => stream.takeBack(reason),
       },
     );
     const outcome = judge(reply, filters, stream);
@@ -105,7 +106,7 @@ async function ask(
     call.record.wastedTokens += reply.usage.total_tokens;
     const isBlocked = outcome.code === 'GUARD_BLOCKED';
     if (isBlocked) judgements.push('blocked');
-    if (attempt >= ATTEMPTS) throw outcome;
+    if (attempt >= ATTEMPTS || outcome.code === 'MODEL_REFUSED') throw outcome;
     stream?.takeBack(outcome.message);
     if (isBlocked) request = { ...first, messages: [...first.messages, warning(outcome.message)] };
   }
@@ -132,14 +133,15 @@ function judge(
     : filters.text(reply.content, { path: '', kind: 'answer', isSpoken: false });
   const content = filtered.value.trimStart();
   if (!filtered.block) {
-    if (content === '') return emptyReply();
+    if (content === '') return emptyReply(reply);
     return { content, finish: reply.finish === 'length' ? 'length' : 'stop', isCut: false };
   }
   if (stream && content !== '') return { content, finish: 'content_filter', isCut: true };
   return new ServiceError('GUARD_BLOCKED', filtered.block.reason);
 }
 
-function problemOf({ finish, content }: EngineReply): ServiceError | undefined {
+function problemOf(reply: EngineReply): ServiceError | undefined {
+  const { finish, content } = reply;
   if (finish === 'runaway') {
     return new ServiceError(
       'ENGINE_REPLY_RUNAWAY',
@@ -149,11 +151,16 @@ function problemOf({ finish, content }: EngineReply): ServiceError | undefined {
   if (finish === 'abort' || finish === 'other') {
     return new ServiceError('ENGINE_REPLY_CUT', 'The engine ended its reply before it was whole.');
   }
-  return content.trim() === '' ? emptyReply() : undefined;
+  return refusedBy(reply) ?? (content.trim() === '' ? emptyReply(reply) : undefined);
 }
 
-function emptyReply(): ServiceError {
-  return new ServiceError('ENGINE_REPLY_EMPTY', 'The engine ended its reply without a word.');
+function emptyReply({ reasoning }: EngineReply): ServiceError {
+  return new ServiceError(
+    'ENGINE_REPLY_EMPTY',
+    reasoning.trim() === ''
+      ? 'The engine ended its reply without a word.'
+      : 'The model thought, and its reply ended before the first word of an answer.',
+  );
 }
 
 /** Asks for another text, and says why the last one was stopped. */

@@ -8,9 +8,9 @@ import type { StreamedTexts } from './relay-texts.js';
 
 /** How the events of a reply are handed on. */
 export interface Relaying {
-  /** What the texts of the events pass; undefined where events go out byte for byte. */
-  readonly texts: StreamedTexts | undefined;
-  /** A last change of each event. */
+  /** What the texts of the events pass. */
+  readonly texts: StreamedTexts;
+  /** A change of each event, before its texts are looked at. */
   readonly rewrite: ((data: string) => string) | undefined;
   /** Whether the caller gets the event with the tokens. */
   readonly wantsUsage: boolean;
@@ -48,16 +48,16 @@ async function handOn(
     let text = held;
     for (const { data, isUsage } of events) {
       if (isUsage && !wantsUsage) continue;
-      const filtered = texts && !isUsage ? texts.event(data) : data;
-      text += `data: ${rewrite ? rewrite(filtered) : filtered}\n\n`;
-      if (!texts?.block) continue;
+      const own = rewrite ? rewrite(data) : data;
+      text += `data: ${isUsage ? own : texts.event(own)}\n\n`;
+      if (!texts.block) continue;
       reply.stop();
       record.judgements.push('blocked');
       if (texts.said === '') return texts.block;
       if (wantsUsage && reply.usage) text += `data: ${usageEvent(data, reply.usage)}\n\n`;
       break;
     }
-    if (texts && !texts.mayBegin) {
+    if (!texts.mayBegin) {
       held = text;
       continue;
     }
@@ -66,7 +66,7 @@ async function handOn(
     record.firstFieldMs ??= record.elapsedMs();
     const out = call.openSink;
     out.write(text);
-    if (texts?.block) break;
+    if (texts.block) break;
     if (out.isBehind) await reply.pausedFor(caughtUp(call, settings.slowReaderTimeout * 1000));
   }
   // The cut may have come after the engine's last word.

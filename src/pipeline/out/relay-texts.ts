@@ -1,11 +1,10 @@
+import { contentIn, REASONING_FIELDS } from '../../engine/wire-body.js';
 import type { Block, TextFilter, TextPlace } from '../../text/text-filter.js';
 import type { Filtered, TextFilters } from '../../text/text-filters.js';
+import { mayHoldHalf, WellFormedText } from '../../text/well-formed.js';
 
-/** The texts of a message or delta. SGLang says reasoning_content, vLLM reasoning. */
-interface Message {
-  content?: unknown;
-  reasoning_content?: unknown;
-  reasoning?: unknown;
+/** The texts of a message or delta. */
+interface Message extends Partial<Record<(typeof FIELDS)[number], unknown>> {
   tool_calls?: ToolCall[] | null;
 }
 
@@ -28,8 +27,7 @@ interface Reply {
   choices?: Choice[];
 }
 
-/** Where a model thinks aloud. */
-const REASONING = ['reasoning_content', 'reasoning'] as const;
+const FIELDS = ['content', 'refusal', ...REASONING_FIELDS] as const;
 
 /** A whole reply in OpenAI's shape with its texts filtered. */
 export function filterReply(json: string, filters: TextFilters): Filtered<string> {
@@ -45,9 +43,8 @@ export function filterReply(json: string, filters: TextFilters): Filtered<string
     const { message } = choice;
     if (choice.text !== undefined) choice.text = filtered(choice.text, 'answer');
     if (message) {
-      if (message.content !== undefined) message.content = filtered(message.content, 'answer');
-      for (const field of REASONING) {
-        if (message[field] !== undefined) message[field] = filtered(message[field], 'reasoning');
+      for (const field of FIELDS) {
+        if (message[field] !== undefined) message[field] = filtered(textOf(message, field), kindOf(field));
       }
       for (const { function: called } of message.tool_calls ?? []) {
         if (called) called.arguments = filtered(called.arguments, 'arguments');
@@ -58,23 +55,39 @@ export function filterReply(json: string, filters: TextFilters): Filtered<string
   return { value: JSON.stringify(reply), block };
 }
 
+/** A text of a message; content may be a list of parts, which OpenAI's API never gives. */
+function textOf(message: Message, field: (typeof FIELDS)[number]): unknown {
+  const text = message[field];
+  return field === 'content' && Array.isArray(text) ? contentIn(text) : text;
+}
+
+function kindOf(field: (typeof FIELDS)[number]): 'answer' | 'reasoning' {
+  return field === 'content' || field === 'refusal' ? 'answer' : 'reasoning';
+}
+
 /** Token by token, logprobs spell the text that a filter changes. */
 function withholdLogprobs(choice: Choice, filters: TextFilters): void {
   if (filters.isGuarded && choice.logprobs !== undefined) choice.logprobs = null;
 }
 
-/** The texts of a streamed reply in OpenAI's shape: each passes a filter of its own, event by event. */
+/**
+ * The texts of a streamed reply in OpenAI's shape: each passes a filter of its own, event by event. Where no text can
+ * change, events stay as they are byte for byte, up to the first that has half a surrogate pair.
+ */
 export class StreamedTexts {
   readonly #choices = new Map<number, ChoiceTexts>();
   #said = '';
+  #isIdle: boolean;
 
   /** @param count choices that the reply has */
   constructor(
     private readonly filters: TextFilters,
     private readonly count: number,
-  ) {}
+  ) {
+    this.#isIdle = filters.isIdle;
+  }
 
-  /** What has gone out so far, without the thinking. */
+  /** What has gone out so far, without the thinking; of events that were changed. */
   get said(): string {
     return this.#said;
   }
@@ -86,11 +99,14 @@ export class StreamedTexts {
 
   /** Why the reply must end here. */
   get block(): Block | undefined {
+    if (this.#isIdle) return undefined;
     return [...this.#choices.values()].find(({ block }) => block !== undefined)?.block;
   }
 
   /** Filters one event. With a block every choice of the reply that is not over ends here, as `content_filter`. */
   event(data: string): string {
+    if (this.#isIdle && !mayHoldHalf(data)) return data;
+    this.#isIdle = false;
     const event = JSON.parse(data) as Reply;
     for (const choice of event.choices ?? []) {
       this.#said += this.#textsOf(choice.index ?? 0).filter(choice);
@@ -127,11 +143,17 @@ export class StreamedTexts {
   }
 }
 
+/** What one text passes. */
+interface Passage {
+  readonly halves: WellFormedText;
+  readonly filter: TextFilter;
+}
+
 /** The texts of one choice, each of which comes in pieces. */
 class ChoiceTexts {
   isOver = false;
   block: Block | undefined;
-  readonly #texts = new Map<string, TextFilter>();
+  readonly #texts = new Map<string, Passage>();
 
   constructor(private readonly filters: TextFilters) {}
 
@@ -146,14 +168,14 @@ class ChoiceTexts {
     }
     const delta = (choice.delta ??= {});
     let said = '';
-    for (const field of ['content', ...REASONING] as const) {
-      const isAnswer = field === 'content';
-      const place = { kind: isAnswer ? 'answer' : 'reasoning', isSpoken: true } as const;
-      const piece = delta[field];
+    for (const field of FIELDS) {
+      const kind = kindOf(field);
+      const place = { kind, isSpoken: true } as const;
+      const piece = textOf(delta, field);
       const passed = typeof piece === 'string' ? this.#pass(field, piece, place) : '';
       const rest = this.#rest(field);
       if (typeof piece === 'string' || rest !== '') delta[field] = passed + rest;
-      if (isAnswer) said += passed + rest;
+      if (kind === 'answer') said += passed + rest;
     }
     return said + this.#calls(delta);
   }
@@ -179,20 +201,25 @@ class ChoiceTexts {
 
   #pass(name: string, piece: string, place: Omit<TextPlace, 'path'>): string {
     if (this.block) return '';
-    const filter = this.#texts.get(name) ?? this.filters.open({ path: '', ...place });
-    this.#texts.set(name, filter);
-    const passed = filter.write(piece);
+    const { halves, filter } = this.#texts.get(name) ?? {
+      halves: new WellFormedText(),
+      filter: this.filters.open({ path: '', ...place }),
+    };
+    this.#texts.set(name, { halves, filter });
+    const passed = filter.write(halves.write(piece));
     this.block = filter.block;
     return passed;
   }
 
   /** What a filter held back, once the choice is over. */
   #rest(name: string): string {
-    const filter = this.isOver && !this.block ? this.#texts.get(name) : undefined;
-    const rest = filter?.end() ?? '';
+    const passage = this.isOver && !this.block ? this.#texts.get(name) : undefined;
+    if (!passage) return '';
+    const { halves, filter } = passage;
+    const rest = filter.write(halves.end()) + filter.end();
     // A second event after the end must not bring the rest again.
-    if (filter) this.#texts.delete(name);
-    this.block ??= filter?.block;
+    this.#texts.delete(name);
+    this.block ??= filter.block;
     return rest;
   }
 }

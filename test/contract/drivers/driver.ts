@@ -12,6 +12,8 @@ export type Variant = 'happy' | 'hostile' | 'whitespace' | 'endless';
 export interface EngineOptions {
   /** @default 'happy' */
   readonly variant?: Variant;
+  /** Whether the chat template opens a think block whatever it is told. @default false */
+  readonly alwaysThinks?: boolean;
   /** Calls that the engine holds, half of them running; more are refused. Left out: more than a test sends. */
   readonly maxCalls?: number;
 }
@@ -20,6 +22,7 @@ export const ENDLESS: EngineOptions = { variant: 'endless' };
 /** One that is soon full. */
 export const FULL: EngineOptions = { ...ENDLESS, maxCalls: 8 };
 export const HOSTILE: EngineOptions = { variant: 'hostile' };
+export const ALWAYS_THINKS: EngineOptions = { alwaysThinks: true };
 
 /** Tokens of every engine's context. */
 export const CONTEXT_TOKENS = 32_768;

@@ -3,6 +3,8 @@ import { CONTEXT_TOKENS, ENGINE_KEY, type EngineDriver } from './driver.ts';
 import { EngineProcess, type Launch } from './engine-process.ts';
 import { freePort } from '../../../scripts/free-port.ts';
 
+const ALWAYS_THINKS = resolve('test/real-engine/always-thinks.jinja');
+
 type RealEngine = Pick<Launch, 'readyPath' | 'runningGauge'> & {
   readonly name: 'sglang' | 'vllm';
   /** The title of the process that generates. */
@@ -35,9 +37,12 @@ function driver({ name, limit, ...engine }: RealEngine): EngineDriver {
     name,
     python: [script, 'python'],
     slowestToken: 10,
-    async start({ variant = 'happy', maxCalls } = {}, at?: number) {
+    async start({ variant = 'happy', alwaysThinks = false, maxCalls } = {}, at?: number) {
       const port = at ?? (await freePort());
-      const options = maxCalls === undefined ? [] : limit(maxCalls);
+      const options = [
+        ...(maxCalls === undefined ? [] : limit(maxCalls)),
+        ...(alwaysThinks ? ['--chat-template', ALWAYS_THINKS] : []),
+      ];
       return EngineProcess.start({
         ...engine,
         kind: name,

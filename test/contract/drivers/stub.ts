@@ -33,7 +33,7 @@ export const stub: EngineDriver = {
   name: 'stub',
   slowestToken: 2,
 
-  async start({ variant = 'happy', maxCalls } = {}, at?: number) {
+  async start({ variant = 'happy', alwaysThinks = false, maxCalls } = {}, at?: number) {
     const port = at ?? (await freePort());
     const options = {
       '--model': 'Qwen/Qwen3-32B',
@@ -53,6 +53,7 @@ export const stub: EngineDriver = {
       runningGauge: 'sglang:num_running_reqs',
     });
     if (variant !== 'happy') await script(engine.url, REPLIES[variant]);
+    if (alwaysThinks) await script(engine.url, ['<think>\nWell.\n</think>\n\nTell me more.']);
     return engine;
   },
 };
