@@ -316,6 +316,21 @@ describe('asking again', () => {
     });
   });
 
+  it('begins at the first wrong value of a reply that the engine streams, for a caller of the whole too', async () => {
+    const service = await startService();
+    // The engine would never come to the end of this reply.
+    const begun = '{"question_feedbacks":[],"strengths":["Calm."],"overall_score":101,';
+    const good = JSON.stringify(MODEL_REPLIES['/api/report']);
+    service.stub.script({ kind: 'stall', after: 'tokens', content: begun }, { kind: 'reply', content: good });
+
+    await service.post('/api/report', QUESTION);
+
+    const [said, correction] = wire(service.stub)[1]?.messages.slice(-2) ?? [];
+    expect(begun.startsWith(said?.content ?? '')).toBe(true);
+    expect(correction?.content).toContain('- /overall_score must be <= 100\n');
+    await service.stub.waitFor(() => service.stub.running === 0);
+  });
+
   it('shows only the last reply', async () => {
     const service = await startService();
     service.stub.script(whole('one'), whole('two'), whole(JSON_OF_GOOD));

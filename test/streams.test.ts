@@ -322,6 +322,7 @@ describe('a stream whose engine fails', () => {
 
     expect(names(events)).not.toContain('reset');
     expect(events.at(-1)).toMatchObject({ name: 'result', data: { call: { attempts: 2 } } });
+  const TOO_GOOD = JSON.stringify({ ...MODEL_REPLIES[FEEDBACK.path], score: 11 });
   });
 
   it.each([FEEDBACK, REPORT, CHAT])(
@@ -354,7 +355,7 @@ describe('a stream whose engine fails', () => {
   });
 
   it.each([
-    { fault: times(3, { kind: 'reply', content: '{"score":11}' }), code: 'STRUCTURED_OUTPUT_INVALID' },
+    { fault: times(3, { kind: 'reply', content: TOO_GOOD }), code: 'STRUCTURED_OUTPUT_INVALID' },
     { fault: times(2, { kind: 'status', status: 500 }), code: 'ENGINE_ERROR' },
     {
       fault: times(2, { ...reply(FEEDBACK.path), kind: 'hang-up', after: 'half' }),
