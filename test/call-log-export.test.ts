@@ -215,6 +215,18 @@ describe('GET /api/calls/export', () => {
   });
 });
 
+describe('an export in JSON Lines', () => {
+  it('has a line a call for readers that know Unicode’s line ends too', async () => {
+    const question = 'one\u2028two\u2029three\u0085four';
+    await store(callAt(start, { question }));
+
+    const { text } = await exported('format=jsonl');
+
+    expect(text.trimEnd().split(/[\n\u0085\u2028\u2029]/)).toHaveLength(1);
+    expect(lines(text)).toMatchObject([{ question }]);
+  });
+});
+
 describe('what is held of an export', () => {
   const all = (): CallFilter => filterOf({ interview_id: mark });
 

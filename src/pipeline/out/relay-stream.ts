@@ -8,7 +8,7 @@ import type { StreamedTexts } from './relay-texts.js';
 
 /** How the events of a reply are handed on. */
 export interface Relaying {
-  /** What the texts of the events pass; undefined where events go out byte for byte. */
+  /** What the texts of the events pass; undefined where events go out as they came. */
   readonly texts: StreamedTexts | undefined;
   /** A last change of each event. */
   readonly rewrite: ((data: string) => string) | undefined;
