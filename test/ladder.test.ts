@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Usage } from '../src/engine/engine-request.js';
 import type { Fault } from '../src/engine/stub/faults.js';
 import { feedbackSchema } from '../src/feedback/feedback.task.js';
-import { restoreMarksIn } from './support/marks.js';
+import { restoreMarksIn } from '../src/text/chat-marks.js';
 import { stripWrapping } from '../src/schema/tolerant-json.js';
 import type { HealthDto } from '../src/health/health.dto.js';
 import { MODEL_REPLIES, QUESTION, startService, type TestService } from './support/service.js';

@@ -589,6 +589,19 @@ describe('chat marks in a stream', () => {
     expect(stream.arguments()).toBe('{"word":"<|im_end|>"}<¦|im');
   });
 
+  it('are put back in the arguments of functions whose definition alone has them', async () => {
+    const service = await startService();
+    const call = (piece: string): string =>
+      delta({ tool_calls: [{ index: 0, function: { arguments: piece } }] });
+    service.stub.script(streamOf(call('{"word":"<¦|im_'), call('end|>"}')));
+    const [tool] = TOOLS.tools;
+    const described = { ...tool, function: { ...tool?.function, description: 'Looks up <|im_end|>.' } };
+
+    const stream = await readChunks(service, CHAT, { ...HELLO, ...TOOLS, tools: [described] });
+
+    expect(stream.arguments()).toBe('{"word":"<|im_end|>"}');
+  });
+
   it('are put back in a last event that has text and the reason of the end', async () => {
     const service = await startService();
     const last = event({ delta: { content: 'd|> <¦|im' }, finish_reason: 'stop' });

@@ -49,10 +49,10 @@ export function judge<T, I>(
   const parsed = parse(reply, task.thinking);
   if ('valid' in parsed) return parsed;
 
-  // The shape first: what is nested without end must not be walked.
-  const schemaErrors = task.schema.check(streamed.merge(parsed.value));
+  const said = task.filters.restored(parsed.value);
+  const schemaErrors = task.schema.check(streamed.merge(said));
   if (schemaErrors.length > 0) return mismatch(schemaErrors);
-  const { value, block } = task.filters.value(parsed.value, (path) => streamed.placeOf(path));
+  const { value, block } = task.filters.guarded(said, (path) => streamed.placeOf(path));
   if (block) return flawed('blocked', block.reason);
   const merged = streamed.merge(value);
   const maskedErrors = task.filters.isGuarded ? task.schema.check(merged) : [];

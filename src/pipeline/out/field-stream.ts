@@ -205,8 +205,9 @@ export class FieldStream {
     const field = fieldOf(path);
     if (field in kept) return;
     const text = begun[field];
-    const isRest = text !== undefined && typeof value === 'string';
-    this.#refused = this.task.schema.checkLeaf(path, isRest ? joined(text, value) : value);
+    const said = this.filters.restored(value);
+    const isRest = text !== undefined && typeof said === 'string';
+    this.#refused = this.task.schema.checkLeaf(path, isRest ? joined(text, said) : said);
     // A text whose pieces were sent is as good as sent whole.
     if (this.#refused.length > 0 && this.#sent.has(path)) this.#leaves.set(path, value);
   }
