@@ -138,7 +138,10 @@ export default {
         'It is installed where no service is, and starts in a moment: it must not pull in the service.',
       severity: 'error',
       from: { path: inFolders('client') },
-      to: { path: '^src/', pathNot: [inFolders('client', 'csv'), '^src/common/version\\.ts$'] },
+      to: {
+        path: '^src/',
+        pathNot: [inFolders('client', 'csv'), '^src/common/(line-ends|proxy-variables|version)\\.ts$'],
+      },
     },
     {
       name: 'the-stub-stands-alone',

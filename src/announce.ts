@@ -2,11 +2,20 @@ import { isIPv6 } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LocalKey } from './access/local-key.js';
+import { isOnThisMachine } from './common/proxy-variables.js';
 import { VERSION } from './common/version.js';
 import type { Settings } from './config/settings.js';
 
-/** Says where the service listens, what answers, where the docs are, and lines to try: one that asks, one that looks at the log. */
-export async function announce(app: NestFastifyApplication, settings: Settings): Promise<void> {
+/**
+ * Says where the service listens, what answers, where the docs are, and lines to try: one that asks, one that looks at
+ * the log.
+ * @param proxies variables that name a proxy, which is not used
+ */
+export async function announce(
+  app: NestFastifyApplication,
+  settings: Settings,
+  proxies: readonly string[],
+): Promise<void> {
   const logger = new Logger('Service');
   const { port } = new URL(await app.getUrl());
   const base = `http://${reachableName(settings.appHost)}:${port}`;
@@ -20,6 +29,12 @@ export async function announce(app: NestFastifyApplication, settings: Settings):
   } else {
     logger.log(`Engine: ${kind} at ${settings.engineAddresses.join(', ')}, model ${settings.modelName}`);
   }
+  const away = engineUrlsOf(settings).filter((url) => !isOnThisMachine(url));
+  if (proxies.length > 0 && away.length > 0) {
+    logger.log(
+      `${proxies.join(', ')} is set and not used: ${away.join(', ')} is asked directly. Where only a proxy leads there, set the engine’s address to one that passes requests on.`,
+    );
+  }
   logger.log(`Docs: ${base}/docs and ${base}/redoc; state: ${base}/health`);
   logger.log(`Try: ${exampleCall(base, settings)}`);
   const { file } = app.get(LocalKey);
@@ -29,6 +44,10 @@ export async function announce(app: NestFastifyApplication, settings: Settings):
 /** As a shell reads it back. */
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function engineUrlsOf({ engineAddresses, embeddingUrl }: Settings): readonly string[] {
+  return embeddingUrl === undefined ? engineAddresses : [...engineAddresses, embeddingUrl];
 }
 
 /** What to call the service by on this machine. */

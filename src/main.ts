@@ -9,11 +9,11 @@ import { startFailure } from './start-failure.js';
 surviveClosedOutput();
 let app: NestFastifyApplication | undefined;
 try {
-  const { settings } = loadSettings();
+  const { settings, proxies } = loadSettings();
   app = await createApp(settings);
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.listen(settings.appPort, settings.appHost);
-  await announce(app, settings);
+  await announce(app, settings, proxies);
 } catch (error) {
   const sentence = error instanceof ConfigError ? error.message : startFailure(error);
   process.stderr.write(`${sentence}\n`);

@@ -85,6 +85,13 @@ describe('the input of a call', () => {
     expect(call.request).not.toMatchObject({ messages });
   });
 
+  it('at /v1 has functions as they were sent where chat marks were changed', async () => {
+    const tools = [{ type: 'function', function: { name: 'f', description: 'Ends a turn: <|im_end|>' } }];
+    const call = await logged(await startService(), V1_CHAT, { ...HELLO, tools });
+    expect(call.input).toEqual({ task: 'v1_chat', tools });
+    expect(call.request).not.toMatchObject({ tools });
+  });
+
   it('has the fields that a stream was asked for', async () => {
     const service = await startService();
     const { headers } = await readStream(service, '/api/feedback', {

@@ -216,6 +216,40 @@ describe('GET /api/calls/export', () => {
   });
 });
 
+describe('the byte order mark of an export', () => {
+  const bytes = async (parameters: string): Promise<Buffer> =>
+    Buffer.from(await (await fetch(service.url + pathOf(parameters))).arrayBuffer());
+
+  it('stands before a CSV where it is asked for, and is no part of its header', async () => {
+    const plain = await bytes('columns=seed');
+    const marked = await bytes('columns=seed&bom=true');
+
+    expect(marked).toEqual(Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), plain]));
+    expect((await csv(marked.toString()))[0]?.[0]).toBe('timestamp');
+  });
+
+  it('is refused before JSON', async () => {
+    const { status, body } = await service.get<Problem>(pathOf('format=jsonl&bom=true'));
+
+    expect({ status, errors: body.errors }).toEqual({
+      status: 400,
+      errors: [{ path: '/bom', message: 'is for CSV alone: leave it out' }],
+    });
+  });
+});
+
+describe('an export in JSON Lines', () => {
+  it('has a line a call for readers that know Unicode’s line ends too', async () => {
+    const question = 'one\u2028two\u2029three\u0085four';
+    await store(callAt(start, { question }));
+
+    const { text } = await exported('format=jsonl');
+
+    expect(text.trimEnd().split(/[\n\u0085\u2028\u2029]/)).toHaveLength(1);
+    expect(lines(text)).toMatchObject([{ question }]);
+  });
+});
+
 describe('what is held of an export', () => {
   const all = (): CallFilter => filterOf({ interview_id: mark });
 

@@ -221,6 +221,16 @@ describe('a file of prompts', () => {
     expect(indexes).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
+  it('has each answer on a line of its own for every reader of lines', async () => {
+    const url = await echo();
+    const prompts = file('a.txt', 'one\u2028two\u0085three\n');
+    const { stdout } = await generate(url, ['--prompt-file', prompts, '--format', 'jsonl']);
+
+    const [line = '', ...rest] = stdout.split(/[\n\u0085\u2028\u2029]/);
+    expect(rest).toEqual(['']);
+    expect(JSON.parse(line)).toMatchObject({ prompt: 'one\u2028two\u0085three' });
+  });
+
   it('makes a block of each answer where no file takes them', async () => {
     const { code, stdout } = await generate(await echo(), ['--prompt-file', file('a.txt', 'one\ntwo\n')]);
     expect({ code, stdout }).toEqual({

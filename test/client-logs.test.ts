@@ -392,6 +392,24 @@ describe('logs export', () => {
     expect(stderr).toBe('--output ends with .jsonl, and --format is csv: change one of the two.\n');
   });
 
+  it('begins a CSV with a byte order mark for Excel, which logs analyze passes over', async () => {
+    await calls();
+    const file = join(folder, `${randomUUID()}.csv`);
+    await logs('export', '--interview', mark, '--columns', 'seed', '--output', file, '--bom');
+
+    expect(readFileSync(file, 'utf8')).toMatch(/^\uFEFFtimestamp,/);
+    expect((await runClientHere(['logs', 'analyze', file])).stdout).toContain('\nv1                  1 ');
+  });
+
+  it('refuses a byte order mark for another format than CSV', async () => {
+    const { code, stderr } = await logs('export', '--format', 'jsonl', '--bom');
+
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: '--bom is for CSV: leave it out, or say --format csv.\n',
+    });
+  });
+
   it('writes what logs analyze reads', async () => {
     await calls();
     const file = join(folder, `${randomUUID()}.csv`);

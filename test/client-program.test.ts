@@ -176,6 +176,23 @@ describe('names of files', () => {
   });
 });
 
+describe('a server that is away', () => {
+  const env = { all_proxy: 'http://user:SECRET@proxy:3128' };
+  const ask = (url: string) => startClient(['--prompt', 'x', '--url', url, '--retries', '0'], { env }).ended;
+
+  it('is said to be asked directly where a proxy is named', async () => {
+    const { code, stderr } = await ask('http://0.0.0.0:1');
+
+    expect(stderr).toContain('all_proxy is set and not used: the client asks http://0.0.0.0:1 directly.\n');
+    expect(stderr).not.toContain('SECRET');
+    expect(code).toBe(3);
+  });
+
+  it('is not where it is on this machine, to which no proxy leads', async () => {
+    expect((await ask('http://localhost:1')).stderr).not.toContain('all_proxy');
+  });
+});
+
 describe('an error', () => {
   it('comes with its stack where --verbose asks for it', async () => {
     const { stderr } = await runClientHere(['health', '--url', 'http://127.0.0.1:1', '--verbose']);

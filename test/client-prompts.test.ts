@@ -226,12 +226,33 @@ describe('CSV', () => {
   });
 
   it.each([
-    ['question\none\n', 'a.csv, line 1: a CSV of prompts has a column named "prompt"'],
+    ['question\none\n', 'a.csv, line 1: the header has no prompt. Name the column with the prompts so'],
+    ['prompt\nHello, I am Kim\n', 'a.csv, line 2: the number of cells is 2, that of columns 1. A comma'],
+    ['id,prompt\n1,one\n2\n', 'a.csv, line 3: the number of cells is 1, that of columns 2.'],
+    ['prompt,id, prompt\na,1,b\n', 'a.csv, line 1: the header has prompt twice'],
+    ['prompt;id\none;1\n', 'a.csv, line 1: the cells are separated by semicolons; save the file with commas'],
+    ['id\tprompt\n1\tone\n', 'a.csv, line 1: the cells are separated by tabs'],
+    ['sep=,\nprompt\none\n', 'a.csv, line 1: this line (sep=) tells Excel alone'],
+    ['sep=;\nprompt;id\none;1\n', 'a.csv, line 1: this line (sep=) tells Excel alone'],
+    ['prompt,id\rone,1\r', 'a.csv, line 1: its lines end with CR alone; save the file with LF or CRLF'],
+    ['"prompt";"id"\n"one";1\n', 'a.csv, line 1: a quote stands inside a cell;'],
     ['prompt,temperature\none,hot\n', 'a.csv, line 2: "temperature" must be a number'],
     ['id,prompt\n1,\n', 'a.csv, line 2: the cell of the column "prompt" is empty'],
     ['prompt\n"one\n', 'a.csv, line 2: a quote is opened in this row and never closed'],
   ])('is refused with its line: %j', async (file, sentence) => {
     expect(await refusalOf('a.csv', file)).toContain(sentence);
+  });
+});
+
+describe('a file of another form', () => {
+  it('is refused by the name of a table with tabs, whose header would be asked as a prompt', async () => {
+    expect(await refusalOf('a.tsv', 'prompt\tid\none\t1\n')).toMatch(
+      /^By its name .*a\.tsv has tabs between its cells: save it as CSV with commas/,
+    );
+  });
+
+  it('is refused where its lines end with CR alone, which would make one prompt of all', async () => {
+    expect(await refusalOf('a.txt', 'one\rtwo\r')).toContain('a.txt, line 1: its lines end with CR alone');
   });
 });
 

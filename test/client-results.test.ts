@@ -84,6 +84,19 @@ async function indexesIn(path: string, format: ResultFormat): Promise<number[]> 
   return indexes;
 }
 
+it.each(['json', 'jsonl'] as const)(
+  'a result in %s is on one line for every reader of lines',
+  async (format) => {
+    const path = join(folder, `a.${format}`);
+    const response = 'one\u2028two\u2029three\u0085four';
+    await write(path, [result(1, { response })]);
+
+    expect(readFileSync(path, 'utf8')).not.toMatch(/[\u0085\u2028\u2029]/);
+    const read = await readResults(path, format).next();
+    expect(read.value).toMatchObject([{ response }]);
+  },
+);
+
 describe.each(RESULT_FORMATS)('a file of results in %s', (format) => {
   const at = (name: string): string => join(folder, `${name}.${format}`);
 

@@ -289,7 +289,7 @@ describe('where a value comes from', () => {
   });
 
   it('is told in a table that masks every secret', () => {
-    const { settings, origins } = loadSettings(
+    const loaded = loadSettings(
       {
         API_KEYS: 'app:inference+read:SECRET-ONE',
         ENGINE_API_KEY: 'SECRET-TWO',
@@ -297,7 +297,7 @@ describe('where a value comes from', () => {
       },
       envFile('OPENAI_API_KEY=SECRET-THREE\n'),
     );
-    const table = describeSettings({ settings, origins });
+    const table = describeSettings(loaded);
     expect(table).toMatch(/^ {2}API_KEYS +app:inference\+read:\*{8} +environment$/m);
     expect(table).toMatch(/^ {2}ENGINE_API_KEY +\*{8} +environment$/m);
     expect(table).toMatch(/^ {2}OPENAI_API_KEY +\*{8} +\.env$/m);

@@ -202,11 +202,11 @@ describe('reading', () => {
     ['a,b\n1,"x\ny"\n2,"open\n3,4\n', 'Line 4: a quote is opened in this row and never closed; close it.'],
     [
       'a,b\n1,2\n3,"x"y\n',
-      'Line 3: a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice.',
+      'Line 3: a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice, and separate cells by commas.',
     ],
     [
       'a,b\n1,2\n3,4" wide\n',
-      'Line 3: a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice.',
+      'Line 3: a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice, and separate cells by commas.',
     ],
   ])('names the line of a broken quote: %j', async (file, sentence) => {
     const { records, error } = await read(file);

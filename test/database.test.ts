@@ -220,6 +220,25 @@ describeOwn('a database that asks for a password', () => {
   });
 });
 
+describe('a database with settings of its own', () => {
+  it('gives times, numbers and texts as the driver reads them', async () => {
+    const database = await scratch();
+    for (const setting of [
+      `datestyle = 'German, DMY'`,
+      'extra_float_digits = -15',
+      'standard_conforming_strings = off',
+    ])
+      await admin.query(`alter database ${database} set ${setting}`);
+    const { pool } = await startAt(urlTo({ database }));
+
+    const { rows } = await pool.query(
+      String.raw`select timestamptz '2026-11-02 09:30:00+00' as at, 123.456::real as number, 'a\nb' as text`,
+    );
+
+    expect(rows).toEqual([{ at: new Date('2026-11-02T09:30:00Z'), number: 123.456, text: String.raw`a\nb` }]);
+  });
+});
+
 describe('an address that is none', () => {
   it.each([
     'localhost:5432',
@@ -237,7 +256,26 @@ describe('an address that is none', () => {
   });
 
   it.each([
+    `postgresql://kim:p@ss/${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:12/${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:p@ss/w?${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:p@ss/w?port=${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:12/w?${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:pa?${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:pa#${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:p@ss/w#${PASSWORD}@localhost/llm_service`,
+    `postgresql://kim:%ff${PASSWORD}@localhost/llm_service`,
+  ])('%s is refused with a word on how its password is written, and without it', (value) => {
+    const load = (): unknown => loadSettings({ DATABASE_URL: value }, undefined);
+
+    expect(load).toThrow('with the signs @ : / # ? % of a user or password written %40 %3A %2F %23 %3F %25.');
+    expect(load).not.toThrow(PASSWORD);
+  });
+
+  it.each([
     'postgres://user@localhost/llm_service',
+    'postgresql://user:p@ss@localhost/llm_service',
+    'postgresql://user@localhost/llm_service?password=secret',
     'postgresql://user:100%@localhost/llm_service',
     'postgresql://llm_service@/llm_service?host=/run/postgresql',
     'postgresql:///llm_service?host=/run/postgresql&user=llm_service',

@@ -6,11 +6,11 @@ import { CallContext } from '../src/common/call-context.js';
 import type { EngineReply, Finish } from '../src/engine/engine-request.js';
 import { feedbackTask } from '../src/feedback/feedback.task.js';
 import { interviewStepTask } from '../src/interview/interview-step.task.js';
-import { neutraliseMarks } from '../src/text/chat-marks.js';
-import { restoreMarksIn } from './support/marks.js';
+import { neutraliseMarks, restoreMarksIn } from '../src/text/chat-marks.js';
 import { TextFilters } from '../src/text/text-filters.js';
 import { reportTask } from '../src/report/report.task.js';
 import { askUntilValid } from '../src/pipeline/ask/ask-until-valid.js';
+import { judge } from '../src/pipeline/ask/ladder.js';
 import { EngineFault } from '../src/engine/engine-fault.js';
 import type { ReplyListener } from '../src/engine/call-budget.js';
 import type { StructuredTask } from '../src/pipeline/define-task.js';
@@ -159,7 +159,15 @@ async function play(task: Task, speeches: readonly Speech[], only?: readonly str
       // After a fault the engine is asked once more, as EngineService does.
       for (const isLast of [false, true]) {
         const { pieces, end } = speeches[asked.push(request) - 1]?.(heard, request) ?? GONE;
-        for (const piece of pieces) listener?.onText(piece);
+        // What is of no use is broken off, and its end never comes.
+        const at = pieces.findIndex((piece) => listener?.onText(piece) === false);
+        if (at >= 0)
+          return Promise.resolve({
+            ...REPLY,
+            content: pieces.slice(0, at + 1).join(''),
+            finish: 'refused',
+            json: '',
+          });
         if (end !== 'fault')
           return Promise.resolve({ ...REPLY, content: pieces.join(''), finish: end, json: '' });
         if (isLast || listener?.takeBack(LOST) === false) break;
@@ -290,6 +298,29 @@ function anyAttempt(task: Task, reply: fc.Arbitrary<Record<string, unknown>>): f
     });
 }
 
+describe('a reply that is refused while it is made', () => {
+  it.each(cases)('could not have become valid: $name', ({ task, reply }) => {
+    let refusals = 0;
+    const wrapping = fc.constantFrom('', '', '', '\uFEFF', '```json\n', '<think>\n</think>\n');
+    fc.assert(
+      fc.property(anyAttempt(task, reply), wrapping, ({ pieces }, before) => {
+        const heard = new Hearing(task.spoken);
+        const filters = new TextFilters(task, []);
+        const fields = new FieldStream(task, heard, filters, undefined);
+        const wasOfUse = [before, ...pieces].every((piece) => fields.write(piece));
+        if (wasOfUse) return;
+
+        refusals++;
+        const content = before + pieces.join('');
+        const verdict = judge({ ...task, filters }, { ...REPLY, content, finish: 'stop', json: '' }, {});
+        expect(verdict.valid).toBe(false);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(refusals).toBeGreaterThan(100);
+  });
+});
+
 describe('a step that breaks off again and again', () => {
   const end = fc.constantFrom('fault', 'stop', 'length', 'runaway', 'other');
   const breaks = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), end, startsAnew: fc.boolean() });
@@ -405,6 +436,11 @@ describe('what a stream sends while the engine writes', () => {
 
   it('is nothing of a field that the reply cannot have', () => {
     expect(stepEvents('{"other":"x","constructor":"x","message":{"text":"x"}}')).toEqual([[]]);
+  });
+
+  it('is nothing behind a value that the schema refuses', () => {
+    expect(stepEvents('{"action":"SHOUT","message":"Why?"')).toEqual([['delta /action SHOUT']]);
+    expect(reportEvents('{"overall_score":101,"summary":"Good."')).toEqual([[]]);
   });
 
   it('is nothing behind a place where the text is no JSON', () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Usage } from '../src/engine/engine-request.js';
 import type { Fault } from '../src/engine/stub/faults.js';
 import { feedbackSchema } from '../src/feedback/feedback.task.js';
-import { restoreMarksIn } from './support/marks.js';
+import { restoreMarksIn } from '../src/text/chat-marks.js';
 import { stripWrapping } from '../src/schema/tolerant-json.js';
 import type { HealthDto } from '../src/health/health.dto.js';
 import { expectProblem } from './support/problem.js';
@@ -336,6 +336,21 @@ describe('asking again', () => {
         },
       ],
     });
+  });
+
+  it('begins at the first wrong value of a reply that the engine streams, for a caller of the whole too', async () => {
+    const service = await startService();
+    // The engine would never come to the end of this reply.
+    const begun = '{"question_feedbacks":[],"strengths":["Calm."],"overall_score":101,';
+    const good = JSON.stringify(MODEL_REPLIES['/api/report']);
+    service.stub.script({ kind: 'stall', after: 'tokens', content: begun }, { kind: 'reply', content: good });
+
+    await service.post('/api/report', QUESTION);
+
+    const [said, correction] = wire(service.stub)[1]?.messages.slice(-2) ?? [];
+    expect(begun.startsWith(said?.content ?? '')).toBe(true);
+    expect(correction?.content).toContain('- /overall_score must be <= 100\n');
+    await service.stub.waitFor(() => service.stub.running === 0);
   });
 
   it('shows only the last reply', async () => {

@@ -241,6 +241,10 @@ describe('a file that cannot be analysed', () => {
       'Line 1: the header has no prompt_version, total_tokens. A call log names its columns in its first line, separated by commas.',
     ],
     [
+      'prompt_version;model;latency_ms;total_tokens\nv1;m;1;2\n',
+      'Line 1: the cells are separated by semicolons; save the file with commas between them.',
+    ],
+    [
       'model,prompt_version,model,latency_ms,total_tokens\n',
       'Line 1: the header has model twice; remove one of the two columns.',
     ],

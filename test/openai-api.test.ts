@@ -723,6 +723,46 @@ describe('chat marks under /v1', () => {
     ]);
   });
 
+  it('are harmless in whatever else a template may print: functions, the schema of the reply, its variables', async () => {
+    const service = await startService();
+    const marked = (mark: string): object => {
+      const schema = {
+        type: 'object',
+        title: `t${mark}`,
+        description: mark,
+        properties: {
+          [`k${mark}`]: { type: 'string', enum: ['a', mark], default: mark, examples: [{ [mark]: [mark] }] },
+        },
+        required: [`k${mark}`],
+        additionalProperties: false,
+      };
+      const described = { name: 'f', description: `Ends a turn: ${mark}`, parameters: schema };
+      return {
+        tools: [{ type: 'function', function: described }],
+        response_format: { type: 'json_schema', json_schema: { name: 's', description: mark, schema } },
+        chat_template_kwargs: { persona: `p${mark}` },
+      };
+    };
+
+    await service.post(CHAT, { ...HELLO, ...marked(MARK), stop: [MARK] });
+
+    expect(firstOnWire(service.stub)).toMatchObject({ ...marked(HARMLESS), stop: [MARK] });
+  });
+
+  it('are put back in the arguments of a function whose definition has them', async () => {
+    const service = await startService();
+    const parameters = { type: 'object', properties: { [MARK]: { type: 'string', enum: [MARK] } } };
+    const args = (mark: string): string => JSON.stringify({ [mark]: mark });
+    service.stub.script({ kind: 'reply', toolCalls: [{ name: 'f', arguments: args(HARMLESS) }] });
+
+    const { body } = await service.post<Completion>(CHAT, {
+      ...HELLO,
+      tools: [{ type: 'function', function: { name: 'f', parameters } }],
+    });
+
+    expect(body.choices[0]?.message).toMatchObject({ tool_calls: [{ function: { arguments: args(MARK) } }] });
+  });
+
   it('are put back in everything that the model says', async () => {
     const service = await startService();
     service.stub.script({

@@ -468,6 +468,9 @@ describe('a message', () => {
     ],
     ['assistant', { role: 'assistant', content: 'Hi.' }, { role: 'assistant', content: 'Hi.' }],
     ['assistant, saying nothing', { role: 'assistant', content: '' }, { role: 'assistant', content: '' }],
+    ['assistant, cut off', { role: 'assistant', content: null }, { role: 'assistant', content: '' }],
+    ['assistant, refusing', { role: 'assistant', refusal: 'No.' }, { role: 'assistant', content: '' }],
+    ['assistant, calling nothing', { role: 'assistant', tool_calls: [] }, { role: 'assistant', content: '' }],
     [
       'assistant, calling a function',
       { role: 'assistant', content: null, tool_calls: [CALL] },
@@ -545,8 +548,6 @@ describe('a message', () => {
         '/content',
         'content must be well-formed Unicode',
       ],
-      [{ role: 'assistant' }, '/content', 'content is missing: only beside tool_calls may it be absent'],
-      [{ role: 'assistant', tool_calls: [] }, '/content', 'content is missing: only beside tool_calls'],
       [
         { role: 'assistant', tool_calls: Array(65).fill(CALL) },
         '/tool_calls',
@@ -567,7 +568,7 @@ describe('a message', () => {
   });
 
   it('names itself by its place in the conversation', () => {
-    const messages = [HELLO, { role: 'assistant' }, HELLO];
+    const messages = [HELLO, { role: 'tool' }, HELLO];
 
     expect(errorsOf(readChatRequest, { messages })[0]?.path).toBe('/messages/1/content');
   });

@@ -71,6 +71,24 @@ describe('a stream under /v1', () => {
     );
   });
 
+  it('escapes the line ends that Unicode knows and JSON does not, and nothing else', async () => {
+    const service = await startService();
+    const odd =
+      'data: {"id":"x", "choices":[{"index":0,"delta":{"content":"\u2028 \u2029\u0085 한 \u00a0"}}]}';
+    service.stub.script(streamOf(`${odd}\n\n`));
+
+    const response = await fetch(service.url + CHAT, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...HELLO, stream: true }),
+    });
+
+    const [first] = (await response.text()).split('\n');
+    expect(first).toBe(
+      odd.replace('\u2028', '\\u2028').replace('\u2029', '\\u2029').replace('\u0085', '\\u0085'),
+    );
+  });
+
   it('brings a chat in pieces, from the role to the reason of its end', async () => {
     const service = await startService();
     service.stub.script(REPLY);
@@ -650,6 +668,19 @@ describe('chat marks in a stream', () => {
     const thoughts = stream.chunks.map(({ choices }) => choices[0]?.delta?.reasoning_content ?? '');
     expect(thoughts.join('')).toBe('Of <|im_end|>.');
     expect(stream.arguments()).toBe('{"word":"<|im_end|>"}<¦|im');
+  });
+
+  it('are put back in the arguments of functions whose definition alone has them', async () => {
+    const service = await startService();
+    const call = (piece: string): string =>
+      delta({ tool_calls: [{ index: 0, function: { arguments: piece } }] });
+    service.stub.script(streamOf(call('{"word":"<¦|im_'), call('end|>"}')));
+    const [tool] = TOOLS.tools;
+    const described = { ...tool, function: { ...tool?.function, description: 'Looks up <|im_end|>.' } };
+
+    const stream = await readChunks(service, CHAT, { ...HELLO, ...TOOLS, tools: [described] });
+
+    expect(stream.arguments()).toBe('{"word":"<|im_end|>"}');
   });
 
   it('are put back in a last event that has text and the reason of the end', async () => {

@@ -158,6 +158,35 @@ describe('a chat with X-Validate: true', () => {
     expect(contentOf(reply)).toBe('{"word":"<think>","score":1}');
   });
 
+  it('makes chat marks of the schema harmless, and checks the reply with them put back', async () => {
+    const service = await startService();
+    const format = (mark: string): object => ({
+      type: 'json_schema',
+      json_schema: {
+        name: 'marked',
+        schema: {
+          type: 'object',
+          properties: { [`word${mark}`]: { type: 'string', enum: [mark] } },
+          required: [`word${mark}`],
+          additionalProperties: false,
+        },
+      },
+    });
+    service.stub.script(says('{"word":"x"}'), says('{"word<¦|im_end|>":"<¦|im_end|>"}'));
+
+    const reply = await ask(service, { ...QUESTION, response_format: format('<|im_end|>') });
+
+    expect(firstOnWire(service.stub).response_format).toEqual(format('<¦|im_end|>'));
+    expect(contentOf(reply)).toBe('{"word<|im_end|>":"<|im_end|>"}');
+  });
+
+  it('leaves what looks like a harmless mark alone where the caller sent none', async () => {
+    const service = await startService();
+    service.stub.script(says('{"word":"<¦think>","score":1}'));
+
+    expect(contentOf(await ask(service))).toBe('{"word":"<¦think>","score":1}');
+  });
+
   it('counts what each reply was judged as', async () => {
     const service = await startService();
     const ended = nextCall(service);

@@ -4,8 +4,7 @@ import { firstTurn, loadInterview, nextTurn, stepPrompts, type Turn } from '../e
 import { feedbackTask } from '../src/feedback/feedback.task.js';
 import { interviewStepTask } from '../src/interview/interview-step.task.js';
 import { buildMessages } from '../src/prompts/build-messages.js';
-import { neutraliseMarks, restoreMarks } from '../src/text/chat-marks.js';
-import { restoreMarksIn } from './support/marks.js';
+import { neutraliseMarks, neutraliseMarksIn, restoreMarks, restoreMarksIn } from '../src/text/chat-marks.js';
 import { reportTask } from '../src/report/report.task.js';
 import { MODEL_REPLIES, QUESTION, startService } from './support/service.js';
 import { firstOnWire, wire } from './support/wire.js';
@@ -71,14 +70,19 @@ describe.each([{ thinking: false }, { thinking: true }])('chat marks with thinki
     },
   );
 
-  it('come back in every text of a value and in no key', () => {
-    const value = { '<¦think>': ['<¦think>', { deep: '<¦|im_end|>' }], count: 1, none: null };
+  it('are harmless in every text and key of a value, and come back there', () => {
+    const value = { '<think>': ['<think>', { deep: '<|im_end|>' }], count: 1, none: null };
+    const harmless = neutraliseMarksIn(value, options);
 
-    expect(restoreMarksIn(value, options)).toEqual({
-      '<¦think>': ['<think>', { deep: '<|im_end|>' }],
-      count: 1,
-      none: null,
-    });
+    expect(harmless).toEqual({ '<¦think>': ['<¦think>', { deep: '<¦|im_end|>' }], count: 1, none: null });
+    expect(restoreMarksIn(harmless, options)).toEqual(value);
+  });
+
+  it('cost no copy of a value that has none', () => {
+    const value = { a: ['b', { c: 'd > e' }], count: 1, none: null };
+
+    expect(neutraliseMarksIn(value, options)).toBe(value);
+    expect(restoreMarksIn(value, options)).toBe(value);
   });
 });
 

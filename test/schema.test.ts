@@ -8,6 +8,7 @@ import { interviewStepSchema } from '../src/interview/interview-step.task.js';
 import { reportSchema } from '../src/report/report.task.js';
 import { defineSchema } from '../src/schema/define-schema.js';
 import { lintSchema } from '../src/schema/dialect.js';
+import { JsonReader } from '../src/schema/json-reader.js';
 import { NotStrictJson, parseStrictJson } from '../src/schema/strict-json.js';
 import { stripWrapping } from '../src/schema/tolerant-json.js';
 import { post, startStub } from './stub-support.js';
@@ -99,6 +100,70 @@ describe('the check of a reply', () => {
     },
   ])('names the paths of $errors', ({ value, errors }) => {
     expect(verdict.check(value)).toEqual(errors.map(([path, message]) => ({ path, message })));
+  });
+});
+
+describe('the check of a leaf', () => {
+  it.each([
+    { path: '/kind', value: 'good', errors: [] },
+    { path: '/kind', value: 'GOOD', errors: [{ path: '/kind', message: 'must be one of good, bad' }] },
+    { path: '/reason', value: null, errors: [{ path: '/reason', message: 'must be string' }] },
+    { path: '/marks/2/score', value: 10, errors: [] },
+    { path: '/marks/2/score', value: 11, errors: [{ path: '/marks/2/score', message: 'must be <= 10' }] },
+    { path: '/marks/0/score', value: 0.5, errors: [{ path: '/marks/0/score', message: 'must be integer' }] },
+    { path: '/marks', value: [], errors: [{ path: '/marks', message: 'must NOT have fewer than 1 items' }] },
+    { path: '/marks/0', value: {}, errors: [{ path: '/marks/0/score', message: 'is missing' }] },
+    // What holds other values in the place of a leaf, or an object in the place of a list.
+    { path: '/reason/text', value: 'x', errors: [{ path: '/reason', message: 'must be string' }] },
+    { path: '/marks/first', value: 1, errors: [{ path: '/marks', message: 'must be array' }] },
+    { path: '', value: 7, errors: [{ path: '', message: 'must be object' }] },
+    // Keys that only the whole value shows to be too many.
+    { path: '/mood', value: 1, errors: [] },
+    { path: '/constructor', value: 1, errors: [] },
+    { path: '/0', value: 1, errors: [] },
+  ])('at $path finds in $value: $errors', ({ path, value, errors }) => {
+    expect(verdict.checkLeaf(path, value)).toEqual(errors);
+  });
+
+  it('finds nothing that the check of the whole would not refuse', () => {
+    const leaf = fc.oneof(
+      fc.constantFrom('good', 'GOOD', '', 0, -0, 10, 10.5, 11, Infinity, true, null),
+      fc.constantFrom([], {}),
+    );
+    const key = fc.constantFrom('reason', 'marks', 'kind', 'score', 'mood', '0', '1', 'a/b', '__proto__');
+    const { value: anyJson } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        leaf,
+        fc.array(tie('value'), { maxLength: 4 }),
+        fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((all) => Object.fromEntries(all)),
+      ),
+    }));
+    const nearly = fc.record({
+      reason: fc.oneof({ weight: 4, arbitrary: fc.constant('x') }, anyJson),
+      marks: fc.oneof(
+        { weight: 4, arbitrary: fc.array(fc.record({ score: leaf }), { maxLength: 4 }) },
+        anyJson,
+      ),
+      kind: fc.oneof({ weight: 4, arbitrary: fc.constantFrom('good', 'bad') }, leaf),
+    });
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.oneof(nearly, anyJson), (value) => {
+        let errors = 0;
+        const reader = new JsonReader({
+          text: () => undefined,
+          leaf: (path, own) => (errors += verdict.checkLeaf(path, own).length),
+        });
+        reader.write(JSON.stringify(value));
+        reader.end();
+        if (errors === 0) return;
+        refused++;
+        expect(verdict.check(JSON.parse(JSON.stringify(value)))).not.toEqual([]);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(refused).toBeGreaterThan(100);
   });
 });
 

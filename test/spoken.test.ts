@@ -314,33 +314,75 @@ describe('the rest of a step', () => {
   });
 });
 
+describe('a field that is wrong before the message', () => {
+  const SHOUT = JSON.stringify({ ...STEP, action: 'SHOUT' });
+
+  it('ends the attempt before a word of the message is spoken', async () => {
+    const service = await startService();
+    // The engine would never come to the end of this reply.
+    const endless: Fault = { kind: 'stall', after: 'tokens', content: SHOUT.slice(0, -5) };
+
+    const { events } = await stream(service, [endless, says(STEP)]);
+
+    const reset = events.findIndex(({ name }) => name === 'reset');
+    expect(events.slice(0, reset).map(({ data }) => data.path)).not.toContain('/message');
+    expect(events[reset]?.data.reason).toBe('The reply does not match its schema.');
+    expect(events.at(-1)).toMatchObject({ name: 'result', data: { reply: STEP, call: { attempts: 2 } } });
+    await service.stub.waitFor(() => service.stub.running === 0);
+  });
+
+  it('is told to the model, with what it had said so far', async () => {
+    const service = await startService();
+
+    await stream(service, [says({ ...STEP, action: 'SHOUT' }), says(STEP)]);
+
+    const [said, correction] = wire(service.stub)[1]?.messages.slice(-2) ?? [];
+    expect(SHOUT.startsWith(said?.content ?? '')).toBe(true);
+    expect(said?.content).not.toBe(SHOUT);
+    expect(correction?.content).toContain('/action must be one of FOLLOW_UP, NEW_TOPIC, NEXT_PHASE');
+  });
+
+  it('may be one that the reply does not have: the message is spoken, and the field left out', async () => {
+    const service = await startService();
+
+    const got = await stream(service, [says({ mood: 'PURPLE', ...STEP })]);
+
+    expect(got.text).not.toContain('PURPLE');
+    expect(resultOf(got)).toEqual(STEP);
+    expect(service.stub.requests).toHaveLength(1);
+  });
+});
+
 describe('a field that is wrong once the message was spoken', () => {
   const WRONG = { ...STEP, thought: 5 };
 
-  it('ends the stream with an error where it was sent', async () => {
+  it('is not sent, and is asked for again with the reason', async () => {
     const service = await startService();
 
-    const { events } = await stream(service, [says(WRONG)]);
+    const got = await stream(service, [says(WRONG), says({ thought, evaluation })]);
+
+    const [, second] = wire(service.stub);
+    expect(got.text).not.toContain('"path":"/thought","value":5');
+    expect(resultOf(got)).toEqual(STEP);
+    expect(wanted(second)).toEqual(['thought', 'evaluation']);
+    expect(second?.messages.at(-1)?.content).toContain('/thought must be string');
+  });
+
+  it('ends the stream with an error where it was sent as it was written', async () => {
+    const service = await startService();
+    const { action: _, ...rest } = STEP;
+
+    const { events } = await stream(service, [says({ ...rest, action: 'SHOUT' })]);
 
     expect(events.at(-1)).toMatchObject({ name: 'error', data: { code: 'STRUCTURED_OUTPUT_INVALID' } });
     expect(service.stub.requests).toHaveLength(1);
   });
 
-  it('is asked for again where it was not sent', async () => {
+  it('is asked for again as it was written where the caller wants other fields', async () => {
     const service = await startService();
+    const { action, ...rest } = STEP;
 
-    const got = await stream(service, [says(WRONG), says({ thought, evaluation: 'Other.' })], {
-      stream_fields: ['/message', '/evaluation'],
-    });
-
-    expect(wanted(wire(service.stub)[1])).toEqual(['thought', 'evaluation']);
-    expect(resultOf(got)).toEqual({ message: STEP.message, evaluation });
-  });
-
-  it('is asked for again where it stands before the message and was not sent', async () => {
-    const service = await startService();
-
-    const got = await stream(service, [says({ ...STEP, action: 'SHOUT' }), says({ action: 'NEXT_PHASE' })], {
+    const got = await stream(service, [says({ ...rest, action: 'SHOUT' }), says({ action, ...rest })], {
       stream_fields: ['/message'],
     });
 

@@ -117,6 +117,24 @@ describe('the start', () => {
     expect(log).not.toContain('STUB ANSWERS');
   });
 
+  it('says that a proxy is not used on the way to an engine elsewhere', async () => {
+    const proxy = { HTTPS_PROXY: 'http://user:SECRET@proxy:3128', no_proxy: 'localhost' };
+    const service = startBuilt({ ENGINE_URLS: 'http://0.0.0.0:9', ...proxy });
+
+    const line = await service.line(/HTTPS_PROXY/);
+
+    expect(line).toContain('HTTPS_PROXY is set and not used: http://0.0.0.0:9 is asked directly.');
+    expect(line).not.toContain('SECRET');
+  });
+
+  it('says nothing of a proxy where the engine is on this machine', async () => {
+    const service = startBuilt({ ENGINE_URLS: 'http://127.0.0.1:9', https_proxy: 'http://proxy:3128' });
+
+    await service.line(/Try: /);
+
+    expect(service.lines.join('\n')).not.toContain('https_proxy');
+  });
+
   it('goes on without an engine, and says so', async () => {
     const service = startBuilt({ ENGINE_URLS: 'http://127.0.0.1:9' });
     await service.line(/WARNING engine takes no calls engine=http:\/\/127\.0\.0\.1:9/);

@@ -57,6 +57,18 @@ describe('a stream', () => {
     expect(headers).not.toHaveProperty('content-length');
   });
 
+  it('has no line end that Unicode knows and JSON does not escape', async () => {
+    const service = await startService();
+    const said = { ...MODEL_REPLIES[STEP.path], message: 'One\u2028two\u2029three\u0085four.' };
+    service.stub.script({ kind: 'reply', content: JSON.stringify(said) });
+
+    const { events, text } = await readStream(service, STEP.path, STEP.body);
+
+    expect(text).not.toMatch(/[\u0085\u2028\u2029]/);
+    expect(text).toContain(String.raw`\u2028`);
+    expect(events.at(-1)?.data.reply).toEqual(said);
+  });
+
   it('ends with what the headers of a whole reply tell', async () => {
     const service = await startService();
     service.stub.script(reply(STEP.path), reply(STEP.path));
@@ -310,6 +322,7 @@ describe('stream_fields', () => {
 });
 
 describe('a stream whose engine fails', () => {
+  const TOO_GOOD = JSON.stringify({ ...MODEL_REPLIES[FEEDBACK.path], score: 11 });
   const names = (events: readonly { name: string }[]): string[] => [
     ...new Set(events.map(({ name }) => name)),
   ];
@@ -354,7 +367,7 @@ describe('a stream whose engine fails', () => {
   });
 
   it.each([
-    { fault: times(3, { kind: 'reply', content: '{"score":11}' }), code: 'STRUCTURED_OUTPUT_INVALID' },
+    { fault: times(3, { kind: 'reply', content: TOO_GOOD }), code: 'STRUCTURED_OUTPUT_INVALID' },
     { fault: times(2, { kind: 'status', status: 500 }), code: 'ENGINE_ERROR' },
     {
       fault: times(2, { ...reply(FEEDBACK.path), kind: 'hang-up', after: 'half' }),

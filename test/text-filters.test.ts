@@ -213,7 +213,7 @@ describe('the filters of a call', () => {
     const places: string[] = [];
     const filters = new TextFilters(undefined, [mask]);
     const value = { 1234: ['a 1234', { b: '567' }], n: 1234 };
-    const filtered = filters.value(value, (path) => {
+    const filtered = filters.guarded(value, (path) => {
       places.push(path);
       return HELD;
     });
@@ -223,7 +223,7 @@ describe('the filters of a call', () => {
 
   it('may leave single texts alone', () => {
     const filters = new TextFilters(undefined, [(place) => (place.path === '/a' ? maskDigits() : undefined)]);
-    const filtered = filters.value({ a: '1234', b: '1234' }, (path) => ({ ...HELD, path }));
+    const filtered = filters.guarded({ a: '1234', b: '1234' }, (path) => ({ ...HELD, path }));
     expect(filtered.value).toEqual({ a: '[N]', b: '1234' });
   });
 });

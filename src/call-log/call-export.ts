@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, StreamableFile } from '@nestjs/common';
+import { refusal } from '../common/refusal.js';
 import { filterOf } from './call-filter.js';
 import type { ExportCallsDto } from './call-log.dto.js';
 import { CallLogRepository } from './call-log.repository.js';
@@ -19,10 +20,12 @@ export class CallExport {
   /**
    * Begins a file: what goes wrong with the first rows is thrown, what goes wrong later breaks the connection off.
    * @param signal aborted when its reader leaves
-   * @throws ServiceError VALIDATION_FAILED for a wrong period, and what the repository throws
+   * @throws ServiceError VALIDATION_FAILED for a wrong period or a mark on JSON, and what the repository throws
    */
   async open(query: ExportCallsDto, signal: AbortSignal): Promise<StreamableFile> {
-    const { format = 'csv', columns = 'all' } = query;
+    const { format = 'csv', columns = 'all', bom = 'false' } = query;
+    if (bom === 'true' && format !== 'csv')
+      throw refusal([{ path: '/bom', message: 'is for CSV alone: leave it out' }]);
     const now = new Date();
     const filter = filterOf(query);
     // Without an end it might run behind those who make calls for ever.
@@ -31,7 +34,8 @@ export class CallExport {
       columns === 'seed'
         ? await openText(this.repository.short(bounded, signal), SEED, format)
         : await openText(this.repository.whole(bounded, signal), WHOLE, format);
-    return new StreamableFile(Readable.from(this.#shared(text, signal), { objectMode: false }), {
+    const pieces = bom === 'true' ? marked(text) : text;
+    return new StreamableFile(Readable.from(this.#shared(pieces, signal), { objectMode: false }), {
       type: TYPES[format],
       disposition: `attachment; filename="calls-${now.toISOString().slice(0, 10)}.${format}"`,
     });
@@ -54,4 +58,10 @@ export class CallExport {
       throw error;
     }
   }
+}
+
+/** The text behind a byte order mark. */
+async function* marked(text: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  yield '\uFEFF';
+  yield* text;
 }

@@ -9,6 +9,8 @@ const FORMATS = ['csv', 'jsonl'] as const;
 
 const COLUMN_SETS = ['seed', 'all'] as const;
 
+const BOOLEANS = ['true', 'false'] as const;
+
 /** Any scale that a task may score on. */
 const MOST_SCORE = 1_000_000;
 
@@ -86,6 +88,12 @@ export class ExportCallsDto extends CallFilterDto {
   @IsIn(COLUMN_SETS)
   @ApiProperty({ enum: COLUMN_SETS, default: 'all', required: false })
   columns?: (typeof COLUMN_SETS)[number];
+
+  /** Whether a CSV begins with a byte order mark, by which Excel knows UTF-8 at a double click; left out: false. */
+  @IsOptional()
+  @IsIn(BOOLEANS)
+  @ApiProperty({ type: 'boolean', default: false, required: false })
+  bom?: (typeof BOOLEANS)[number];
 }
 
 /** What is known of a call, without its JSON. */

@@ -1,3 +1,4 @@
+import { escapeLineEnds } from '../common/line-ends.js';
 import { csvStream } from '../csv/write-csv.js';
 import type { ExportLayout } from './export-layouts.js';
 
@@ -40,8 +41,8 @@ async function* jsonLines<Row>(
   for await (const row of rows) {
     text += `${JSON.stringify(object(row))}\n`;
     if (text.length < PIECE_CHARACTERS) continue;
-    yield text;
+    yield escapeLineEnds(text);
     text = '';
   }
-  if (text) yield text;
+  if (text) yield escapeLineEnds(text);
 }

@@ -15,6 +15,7 @@ import { flushed, isClosedPipe, watchOutput } from './terminal/output-end.js';
 import { DEFAULT_COLUMNS } from './terminal/screen.js';
 import { type Host, type Loudness, Terminal } from './terminal/terminal.js';
 import { type Language, LANGUAGES, type Text } from './text.js';
+import { isOnThisMachine, proxyVariables } from '../common/proxy-variables.js';
 import { VERSION } from '../common/version.js';
 
 const SUMMARY: Text = {
@@ -225,11 +226,8 @@ async function runCommand(
   const terminal = new Terminal(host, language, loudness, outputEnd);
   const withoutOutput = command.withoutOutput?.(flags) ?? 'done';
   const ends = withoutOutput === 'goes on' ? stop : AbortSignal.any([stop, outputEnd]);
-  const code = await exitCodeOf(
-    () => command.run(newContext(terminal, flags, ends), flags, args),
-    terminal,
-    ends,
-  );
+  const context = newContext(terminal, flags, ends);
+  const code = await exitCodeOf(() => command.run(context, flags, args), context);
   if (stop.aborted) return code;
   await flushed(host);
   return outputEnd.aborted ? codeWithoutOutput(code, withoutOutput, terminal, outputEnd.reason) : code;
@@ -238,8 +236,7 @@ async function runCommand(
 /** Runs it, and says why it failed where it did. */
 async function exitCodeOf(
   run: () => Promise<ExitCode>,
-  terminal: Terminal,
-  stop: AbortSignal,
+  { terminal, server, stop }: Context,
 ): Promise<ExitCode> {
   try {
     return await run();
@@ -251,9 +248,17 @@ async function exitCodeOf(
         ? error.message
         : `The client itself is at fault: ${String(error)}. Report it with what --verbose says.`,
     );
+    if (error instanceof ClientFault && error.exitCode === 3) tellUnusedProxies(terminal, server.url);
     terminal.detail((error as Error).stack ?? '');
     return error instanceof ClientFault ? error.exitCode : 1;
   }
+}
+
+/** Where a server cannot be reached, a proxy that would lead there may have been expected. */
+function tellUnusedProxies(terminal: Terminal, url: string): void {
+  const proxies = proxyVariables(terminal.host.env);
+  if (proxies.length === 0 || isOnThisMachine(url)) return;
+  terminal.error(`${proxies.join(', ')} is set and not used: the client asks ${url} directly.`);
 }
 
 function codeWithoutOutput(

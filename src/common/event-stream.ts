@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { escapeLineEnds } from './line-ends.js';
 
 /** Headers of every stream; the last two keep proxies from collecting it before they pass it on. */
 const HEADERS = {
@@ -53,7 +54,7 @@ export class EventStream {
     this.write(`id: ${++this.#id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  /** Sends text that is an event, or several, already. */
+  /** Sends text that is an event, or several, already; what of its JSON ends a line for some readers is escaped. */
   write(text: string): void {
     if (this.#pending === '') {
       queueMicrotask(() => {
@@ -103,7 +104,7 @@ export class EventStream {
     const text = this.#pending;
     this.#pending = '';
     if (text === '' || this.response.destroyed) return;
-    this.response.write(text);
+    this.response.write(escapeLineEnds(text));
     this.#timer?.refresh();
     if (!this.#isTooFull) return;
     // Node hands the text to the network behind this turn: only what is left then waits for the reader.

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { proxyVariables } from '../common/proxy-variables.js';
 import { ConfigError } from './config-error.js';
 import { readEnvFile } from './env-file.js';
 import { adoptSecondNames, type SecondName } from './second-names.js';
@@ -12,6 +13,8 @@ type Origin = 'environment' | '.env' | 'default' | SecondName;
 export interface LoadedSettings {
   readonly settings: Settings;
   readonly origins: ReadonlyMap<string, Origin>;
+  /** Variables that name a proxy, which the service does not ask through. */
+  readonly proxies: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,7 +49,7 @@ export function loadSettings(
 
   for (const [name, second] of adoptSecondNames(settings)) origins.set(name, second);
   checkTogether(settings);
-  return { settings, origins };
+  return { settings, origins, proxies: proxyVariables(environment) };
 }
 
 function nonEmpty(value: string | undefined): string | undefined {

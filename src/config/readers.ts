@@ -105,27 +105,49 @@ const DATABASE_PARAMETERS = [
 
 const SSL_MODES = ['disable', 'no-verify', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
+const DATABASE_ADDRESS =
+  'an address like postgresql://user:password@host:5432/database, with the signs @ : / # ? % of a user or password written %40 %3A %2F %23 %3F %25';
+
 /** Address of a PostgreSQL database, as psql takes it. */
 export const databaseUrl: Reader<string> = (value) => {
   // The host may be missing, as in postgresql:///database?host=/run/postgresql: that is no URL for URL.parse.
   const withHost = value.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)(?=\/)/, '$1localhost');
-  if (!/^postgres(ql)?:\/\/[^/?#]*\/[^/?#]+/.test(value) || !URL.canParse(withHost)) {
-    throw new NotAllowed('an address like postgresql://user:password@host:5432/database');
-  }
-  // A typing error in sslmode would be a connection without TLS.
-  const { searchParams } = new URL(withHost);
+  const url = URL.parse(withHost);
+  if (!url || !/^postgres(ql)?:\/\/[^/?#]*\/[^/?#]+/.test(value) || hasRawSigns(value))
+    throw new NotAllowed(DATABASE_ADDRESS);
+  const { searchParams } = url;
   const unknown = [...searchParams.keys()].find((name) => !DATABASE_PARAMETERS.includes(name));
   if (unknown !== undefined) {
+    // Behind a question mark of a password stands the rest of it.
+    if (/\W/.test(unknown)) throw new NotAllowed(DATABASE_ADDRESS);
     throw new NotAllowed(
       `an address without the parameter ${unknown}; there are ${DATABASE_PARAMETERS.join(', ')}`,
     );
   }
+  // A typing error in sslmode would be a connection without TLS.
   const sslMode = searchParams.get('sslmode');
   if (sslMode !== null && !SSL_MODES.includes(sslMode)) {
     throw new NotAllowed(`an address whose sslmode is one of ${SSL_MODES.join(', ')}`);
   }
   return value;
 };
+
+/** Whether signs of a password end a part of the address, so that the rest of it would be taken for a host or a database. */
+function hasRawSigns(value: string): boolean {
+  const [, authority = '', path = '', query = ''] = /^\w+:\/\/([^/?#]*)([^?#]*)([^#]*)/.exec(value) ?? [];
+  if (value.includes('#') || path.includes('@')) return true;
+  return (authority.includes('@') && query.includes('@')) || !isDecodable(value);
+}
+
+/** The driver takes a lone % for itself, but not what is encoded and no UTF-8. */
+function isDecodable(value: string): boolean {
+  try {
+    decodeURIComponent(value.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A key that may use the API. */
 export interface ApiKey {

@@ -87,7 +87,7 @@ function rowError(error: Error, line: number): Error {
     case 'INVALID_OPENING_QUOTE':
       return new CsvInputError(
         line,
-        'a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice.',
+        'a quote stands inside a cell; put the whole cell in quotes and write each quote in it twice, and separate cells by commas.',
       );
     default:
       return error;

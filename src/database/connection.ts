@@ -12,7 +12,24 @@ export function poolConfig({ databaseConnections }: Settings): PoolConfig {
     keepAlive: true,
     // A server that is frozen keeps its connections and says nothing.
     query_timeout: 30_000,
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it; its types do not say so
+    onConnect: prepareSession,
   };
+}
+
+/**
+ * Settings of a session that driver and queries count on, whatever the server, the database or the role has as its
+ * own: times and numbers that the driver can read exactly, and backslashes that stand for themselves. A statement and no
+ * parameters of the start, which PgBouncer refuses.
+ */
+const SESSION = [
+  'set datestyle to iso',
+  'set extra_float_digits to 1',
+  'set standard_conforming_strings to on',
+].join('; ');
+
+async function prepareSession(client: ClientBase): Promise<void> {
+  await client.query(SESSION);
 }
 
 /**
@@ -38,7 +55,7 @@ export function isConnectionLost(error: unknown): boolean {
 
 /** A server's refusals that no waiting mends, by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REFUSALS: Readonly<Record<string, string>> = {
-  '28P01': 'the server does not accept its password',
+  '28P01': 'the server does not accept its password (a % in it is written %25)',
   '28000': 'the server does not accept its user',
   '3D000': 'the server has no such database: make it with createdb',
   '42501': 'its user may not connect to that database: grant it CONNECT',

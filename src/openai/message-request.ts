@@ -54,7 +54,7 @@ export const messageSchema = tagged('role', [
         }),
       ),
     },
-    'What the model said or called before; content or tool_calls is there.',
+    'What the model said or called before; neither is an empty turn.',
   ),
   closed(
     { role: tagValue('tool'), content: words, tool_call_id: label('Id of the call.'), name },
@@ -88,14 +88,10 @@ export const partHint: Hint = {
 
 /** What no schema can say of a message. */
 export function messageErrors(message: MessageBody, path: string): FieldError[] {
-  const blank = {
-    path: pointerTo(path, 'content'),
-    message: 'content must be text that is not blank and well-formed Unicode',
-  };
-  if (message.role === 'tool') return [];
-  if (message.role !== 'assistant') return /\S/.test(textOf(message.content)) ? [] : [blank];
-  if (message.content !== undefined || (message.tool_calls?.length ?? 0) > 0) return [];
-  return [{ path: blank.path, message: 'content is missing: only beside tool_calls may it be absent' }];
+  if (message.role === 'tool' || message.role === 'assistant') return [];
+  if (/\S/.test(textOf(message.content))) return [];
+  const words = 'content must be text that is not blank and well-formed Unicode';
+  return [{ path: pointerTo(path, 'content'), message: words }];
 }
 
 /**
@@ -113,8 +109,9 @@ export function toRequestMessage(message: MessageBody): RequestMessage {
   };
 }
 
-function callsOf({ tool_calls: calls = [] }: Extract<MessageBody, { role: 'assistant' }>): object {
-  if (calls.length === 0) return {};
+function callsOf({ content, tool_calls: calls = [] }: Extract<MessageBody, { role: 'assistant' }>): object {
+  // A turn that was cancelled or refused: templates want a text where nothing was called.
+  if (calls.length === 0) return content === undefined ? { content: '' } : {};
   return { tool_calls: calls.map(({ id, type, function: called }) => ({ id, type, function: called })) };
 }
 

@@ -4,6 +4,8 @@ import { textHash } from '../common/text-hash.js';
 import { compileChecker, type Finding } from './checker.js';
 import { deepFreeze } from './deep-freeze.js';
 import { type DialectSchema, lintSchema } from './dialect.js';
+import type { JsonLeaf } from './json-reader.js';
+import { leafChecker } from './leaf-checker.js';
 
 /** A schema of a model's reply, ready for all that needs it. */
 export interface ReplySchema<T = unknown> {
@@ -17,6 +19,12 @@ export interface ReplySchema<T = unknown> {
   readonly hash: string;
   /** Checks a parsed value; the errors (some twenty at the most) are empty exactly when it is a `T`. */
   check(value: unknown): readonly FieldError[];
+  /**
+   * Checks one leaf of a reply that is still being written. A value with a leaf that is refused here is refused by
+   * {@link check} too; keys that the schema does not have are left to {@link check}.
+   * @param path JSON pointer of the leaf
+   */
+  checkLeaf(path: string, value: JsonLeaf): readonly FieldError[];
   /** Never set: carries the type. */
   readonly type?: T;
 }
@@ -47,12 +55,14 @@ export function defineSchema<T extends TObject>(name: string, type: T): ReplySch
 
   const grammar = deepFreeze(withoutDescriptions(closed));
   const find = compileChecker(grammar, MAX_SEARCHED);
+  const findInLeaf = leafChecker(grammar);
   return {
     name,
     documented: deepFreeze(closed),
     grammar,
     hash: textHash(JSON.stringify(grammar)),
-    check: (value) => distinct(find(value).map(toFieldError)).slice(0, MAX_TOLD),
+    check: (value) => told(find(value)),
+    checkLeaf: (path, value) => told(findInLeaf(path, value)),
   };
 }
 
@@ -75,8 +85,10 @@ function withoutDescriptions({ description: _, ...schema }: DialectSchema): Dial
   return { ...schema, properties: Object.fromEntries(properties) };
 }
 
-function distinct(errors: readonly FieldError[]): FieldError[] {
-  return [...new Map(errors.map((error) => [`${error.path} ${error.message}`, error])).values()];
+function told(findings: readonly Finding[]): FieldError[] {
+  const errors = findings.map(toFieldError);
+  const different = new Map(errors.map((error) => [`${error.path} ${error.message}`, error]));
+  return [...different.values()].slice(0, MAX_TOLD);
 }
 
 function toFieldError(error: Finding): FieldError {

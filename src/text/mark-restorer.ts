@@ -1,4 +1,10 @@
-import { BARE_WORDS, BARRED_WORD, HARMLESS_MARKS, HARMLESS_SWITCHES } from './chat-marks.js';
+import {
+  BARE_WORDS,
+  BARRED_WORD,
+  HARMLESS_MARKS,
+  HARMLESS_SWITCHES,
+  type MarkOptions,
+} from './chat-marks.js';
 import type { TextFilter } from './text-filter.js';
 
 /**
@@ -13,7 +19,7 @@ export class MarkRestorer implements TextFilter {
   readonly #switches: Restorer | undefined;
 
   /** @param options thinking: whether the switches of Qwen3 are put back too */
-  constructor({ thinking }: { readonly thinking: boolean }) {
+  constructor({ thinking }: MarkOptions) {
     if (thinking) this.#switches = new Restorer('/', HARMLESS_SWITCHES, OPEN_SWITCH);
   }
 

@@ -1,4 +1,4 @@
-import { restoreMarks } from './chat-marks.js';
+import { type MarkOptions, restoreMarks, restoreMarksIn } from './chat-marks.js';
 import { MarkRestorer } from './mark-restorer.js';
 import type { Block, OpenFilter, TextFilter, TextPlace } from './text-filter.js';
 
@@ -16,7 +16,7 @@ export class TextFilters {
    * @param others the stages' filters, in their order
    */
   constructor(
-    private readonly marks: { readonly thinking: boolean } | undefined,
+    private readonly marks: MarkOptions | undefined,
     private readonly others: readonly OpenFilter[],
   ) {}
 
@@ -34,32 +34,44 @@ export class TextFilters {
   open(place: TextPlace): TextFilter {
     const marks = this.marks && new MarkRestorer(this.marks);
     if (!this.isGuarded) return marks ?? UNCHANGED;
-    const others = this.others.map((open) => open(place)).filter((filter) => filter !== undefined);
-    return new FilterChain(marks ? [marks, ...others] : others);
+    const guards = this.#guards(place);
+    return marks ? new FilterChain([marks, guards]) : guards;
   }
 
   /** Filters one text that is there as a whole. */
   text(text: string, place: TextPlace): Filtered<string> {
-    if (!this.isGuarded) {
-      return { value: this.marks && text.includes('¦') ? restoreMarks(text, this.marks) : text };
-    }
-    const filter = this.open(place);
-    const value = filter.write(text) + filter.end();
-    return { value, block: filter.block };
+    return this.#guarded(this.marks ? restoreMarks(text, this.marks) : text, place);
+  }
+
+  /** Puts chat marks back into a JSON value, its keys included. */
+  restored<T>(value: T): T {
+    return this.marks ? restoreMarksIn(value, this.marks) : value;
   }
 
   /**
-   * Filters every text in a JSON value; keys stay as they are.
+   * Passes every text in a JSON value whose chat marks are back through the stages' filters; keys stay as they are.
    * @param placeOf tells which text it is, by its JSON pointer
    */
-  value<T>(value: T, placeOf: (path: string) => TextPlace): Filtered<T> {
+  guarded<T>(value: T, placeOf: (path: string) => TextPlace): Filtered<T> {
+    if (!this.isGuarded) return { value };
     let block: Block | undefined;
     const filtered = mapTexts(value, '', (text, path) => {
-      const result = this.text(text, placeOf(path));
+      const result = this.#guarded(text, placeOf(path));
       block ??= result.block;
       return result.value;
     });
     return { value: filtered, block };
+  }
+
+  #guarded(text: string, place: TextPlace): Filtered<string> {
+    if (!this.isGuarded) return { value: text };
+    const filter = this.#guards(place);
+    const value = filter.write(text) + filter.end();
+    return { value, block: filter.block };
+  }
+
+  #guards(place: TextPlace): FilterChain {
+    return new FilterChain(this.others.map((open) => open(place)).filter((filter) => filter !== undefined));
   }
 }
 

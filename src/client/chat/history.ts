@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { escapeLineEnds } from '../../common/line-ends.js';
 import { PRIVATE } from '../new-file.js';
 import { replaceFile } from '../replace-file.js';
 
@@ -47,7 +48,7 @@ export class History {
     if (entry.length > LONGEST_ENTRY) return;
     this.#guard((file) => {
       mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
-      appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: PRIVATE });
+      appendFileSync(file, `${escapeLineEnds(JSON.stringify(entry))}\n`, { mode: PRIVATE });
     });
   }
 

@@ -103,6 +103,13 @@ const exportCalls: ClientCommand = {
           '--columns <names>',
           text({ en: 'seed: the seven that analyze reads (all)', ko: 'seed는 analyze가 읽는 일곱 열 (all)' }),
         ).choices(['seed', 'all']),
+      )
+      .option(
+        '--bom',
+        text({
+          en: 'a byte order mark first: Excel opens the CSV by a double click',
+          ko: '맨 앞에 BOM을 씁니다. 엑셀에서 CSV를 더블 클릭으로 열 수 있습니다',
+        }),
       );
     addFilters(command, text);
     command.addHelpText(

@@ -47,7 +47,7 @@ export class Printer {
   }
 
   #print(result: RequestResult): void {
-    if (this.format === 'jsonl') this.terminal.print(`${JSON.stringify(result)}\n`);
+    if (this.format === 'jsonl') this.terminal.printJson(result);
     else if (this.#isAlone) this.#printAlone(result);
     else this.#printBlock(result);
   }

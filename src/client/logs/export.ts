@@ -18,8 +18,13 @@ const EXPORT_TYPE = /^(text\/csv|application\/x-ndjson)\b/i;
 /** `logs export` @throws ClientFault */
 export function exportCalls(context: Context, flags: Flags): Promise<ExitCode> {
   const query = filterOf(flags);
-  query.set('format', formatOf(flags));
+  const format = formatOf(flags);
+  query.set('format', format);
   if (typeof flags.columns === 'string') query.set('columns', flags.columns);
+  if (flags.bom === true) {
+    if (format !== 'csv') throw wrongUse('--bom is for CSV: leave it out, or say --format csv.');
+    query.set('bom', 'true');
+  }
   const path = `/api/calls/export?${query.toString()}`;
   return typeof flags.output === 'string' && flags.output !== '-'
     ? exportToFile(path, flags.output, flags.overwrite === true, context)

@@ -1,6 +1,8 @@
 import { extname } from 'node:path';
+import { CR_ALONE, CsvHeader } from '../../csv/csv-header.js';
 import { CsvInputError } from '../../csv/csv-input-error.js';
-import { readCsv } from '../../csv/read-csv.js';
+import { type CsvRecord, readCsv } from '../../csv/read-csv.js';
+import { wrongUse } from '../faults/fault.js';
 import { BadPrompts, type Place } from './bad-prompts.js';
 import { PROMPT_FORMATS, type PromptFormat } from './choices.js';
 import { jsonElements } from './json-elements.js';
@@ -21,9 +23,16 @@ export const READERS: Readonly<Record<PromptFormat, FormatReader>> = {
 /** Where an array stands inside an object, the file is held whole: characters that it may have. */
 const MAX_OBJECT_CHARACTERS = 4 * MAX_PROMPT_CHARACTERS;
 
-/** The format that a file's name says; one that says nothing is text. */
+/**
+ * The format that a file's name says; one that says nothing is text.
+ * @throws ClientFault for a table whose header and cells would be asked as prompts
+ */
 export function formatOf(path: string): PromptFormat {
   const extension = extname(path).slice(1).toLowerCase();
+  if (extension === 'tsv')
+    throw wrongUse(
+      `By its name ${path} has tabs between its cells: save it as CSV with commas, or let its name end with .txt if each line is a prompt.`,
+    );
   if (extension === 'ndjson') return 'jsonl';
   return PROMPT_FORMATS.find((format) => format === extension) ?? 'txt';
 }
@@ -31,10 +40,12 @@ export function formatOf(path: string): PromptFormat {
 /** A prompt a line. Empty lines and comments are left out; a prompt that begins with # is written \#. */
 async function* txtPrompts(texts: AsyncIterable<string>): AsyncGenerator<readonly ReadPrompt[]> {
   for await (const lines of linesOf(texts)) {
-    yield lines
-      .map(({ text }) => text.trim())
-      .filter((text) => text !== '' && !text.startsWith('#'))
-      .map((text) => ({ request: { prompt: text.replace(/^\\#/, '#') }, unused: [] }));
+    const prompts = lines
+      .map(({ line, text }) => ({ line, text: text.trim() }))
+      .filter(({ text }) => text !== '' && !text.startsWith('#'));
+    const uncut = prompts.find(({ text }) => text.includes('\r'));
+    if (uncut) throw new BadPrompts({ line: uncut.line }, CR_ALONE);
+    yield prompts.map(({ text }) => ({ request: { prompt: text.replace(/^\\#/, '#') }, unused: [] }));
   }
 }
 
@@ -115,12 +126,20 @@ function promptsOfObject(text: string): ReadPrompt[] {
 }
 
 async function* csvPrompts(texts: AsyncIterable<string>): AsyncGenerator<readonly ReadPrompt[]> {
-  let names: readonly string[] | undefined;
+  let header: CsvHeader | undefined;
   try {
     for await (const records of readCsv(bytesOf(texts))) {
-      const rows = names === undefined ? records.slice(1) : records;
-      const header = (names ??= columnNames(records[0]?.cells ?? []));
-      yield rows.map(({ line, cells }) => at({ line }, () => readRow(header, cells)));
+      const prompts: ReadPrompt[] = [];
+      for (const record of records) {
+        if (header) prompts.push(rowPrompt(header, record));
+        else
+          header = new CsvHeader(
+            record,
+            ['prompt'],
+            'Name the column with the prompts so, in the first row.',
+          );
+      }
+      yield prompts;
     }
   } catch (error) {
     if (error instanceof CsvInputError)
@@ -129,13 +148,9 @@ async function* csvPrompts(texts: AsyncIterable<string>): AsyncGenerator<readonl
   }
 }
 
-function columnNames(cells: readonly string[]): string[] {
-  const names = cells.map((cell) => cell.trim());
-  if (names.includes('prompt')) return names;
-  throw new BadPrompts(
-    { line: 1 },
-    'a CSV of prompts has a column named "prompt" in its first row; add it, or name the column with the prompts so.',
-  );
+function rowPrompt(header: CsvHeader, record: CsvRecord): ReadPrompt {
+  const cells = header.cellsOf(record);
+  return at(record, () => readRow(header.names, cells));
 }
 
 async function* bytesOf(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {

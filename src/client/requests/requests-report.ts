@@ -35,7 +35,7 @@ export class RequestsReport {
   add(number: number, call: ChatCall): void {
     if (call.latencyMs === undefined) this.#stats.addFailure(call.version);
     else this.#stats.addAnswer(call.version, call.latencyMs, call.tokens);
-    if (this.options.json) this.terminal.print(`${jsonOf(number, call)}\n`);
+    if (this.options.json) this.terminal.printJson(inJson(number, call));
     else this.#printRow(number, call);
   }
 
@@ -98,9 +98,9 @@ function averageRow({ version, answered, failed, latencyMs, tokens }: VersionAve
   ].join(GAP);
 }
 
-function jsonOf(number: number, call: ChatCall): string {
+function inJson(number: number, call: ChatCall): object {
   const { message, version, latencyMs, reply, model, tokens, fault } = call;
-  return JSON.stringify({
+  return {
     number,
     message,
     prompt_version: version,
@@ -110,5 +110,5 @@ function jsonOf(number: number, call: ChatCall): string {
     model: model ?? null,
     latency_ms: latencyMs ?? null,
     total_tokens: tokens ?? null,
-  });
+  };
 }

@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { escapeLineEnds } from '../../common/line-ends.js';
 import { csvHeader, csvLine, type CsvColumn } from '../../csv/write-csv.js';
 import type { RequestResult } from '../api/generation.js';
 import { wrongUse } from '../faults/fault.js';
@@ -54,7 +55,7 @@ export const LAYOUTS: Readonly<Record<ResultFormat, ResultLayout>> = {
     between: ',\n',
     tail: '\n]\n',
     emptyTail: '\n]\n',
-    line: (result) => JSON.stringify(result),
+    line: jsonLine,
   },
   jsonl: {
     head: '',
@@ -62,7 +63,7 @@ export const LAYOUTS: Readonly<Record<ResultFormat, ResultLayout>> = {
     between: '\n',
     tail: '\n',
     emptyTail: '',
-    line: (result) => JSON.stringify(result),
+    line: jsonLine,
   },
   csv: {
     head: withoutLineFeed(csvHeader(RESULT_COLUMNS)),
@@ -85,6 +86,10 @@ export function resultFormatOf(path: string): ResultFormat {
   throw wrongUse(
     `The name ${path} does not say how results are to be written; let it end with .json, .jsonl or .csv.`,
   );
+}
+
+function jsonLine(result: RequestResult): string {
+  return escapeLineEnds(JSON.stringify(result));
 }
 
 function withoutLineFeed(line: string): string {

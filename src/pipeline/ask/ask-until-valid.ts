@@ -1,11 +1,19 @@
-import { type AttemptReport, type FieldError, ServiceError } from '../../common/errors.js';
+import { type AttemptReport, ServiceError } from '../../common/errors.js';
 import type { Flaw, Judgement } from '../../calls/call-record.js';
 import type { ReplyListener } from '../../engine/call-budget.js';
 import { EngineFault } from '../../engine/engine-fault.js';
 import type { EngineReply } from '../../engine/engine-request.js';
 import type { Call } from '../../calls/call.js';
 import type { FieldStream } from '../out/field-stream.js';
-import { type Filtering, flawed, judge, judgeStanding, type Verdict } from './ladder.js';
+import {
+  type Filtering,
+  flawed,
+  judge,
+  judgeStanding,
+  mismatch,
+  type Refusal,
+  type Verdict,
+} from './ladder.js';
 import { type Asked, askForRest, reAsk } from './re-ask.js';
 import { refusedBy } from './refused-by.js';
 
@@ -27,7 +35,7 @@ interface Asker<R extends Asked> {
 
 /**
  * Asks for an object until it is valid. A reply that a guardrail stops is asked for once more, with the reason.
- * @param fields follows the object while it is made, where the caller streams
+ * @param fields follows the object while it is made, where the engine streams it
  * @throws ServiceError STRUCTURED_OUTPUT_INVALID, ENGINE_REPLY_EMPTY, GUARD_BLOCKED, MODEL_REFUSED and every error of
  * the engine
  */
@@ -51,7 +59,7 @@ export async function askUntilValid<T, I, R extends Asked>(
       note(verdict.rung);
       return verdict.value;
     }
-    const flaw = verdict.valid ? contradiction() : blockedBy(fields, verdict);
+    const flaw = verdict.valid ? contradiction() : stoppedBy(fields, verdict);
     note(flaw.flaw);
     if (reply) call.record.wastedTokens += reply.usage.total_tokens;
     reports.push({
@@ -74,8 +82,7 @@ export async function askUntilValid<T, I, R extends Asked>(
     }
     const standing = verdict.valid ? undefined : fields?.keep(flaw.errors);
     if (!standing) throw invalid(flaw.flaw, reports);
-    const warning = flaw.flaw === 'blocked' && !isCut ? flaw.reason : undefined;
-    const rest = askForRest(task, base, standing, warning);
+    const rest = askForRest(task, base, standing, isCut ? undefined : flaw);
     if (!rest) {
       const whole = judgeStanding(task, standing.kept, input);
       if (!whole.valid) throw invalid(whole.flaw, reports);
@@ -120,17 +127,14 @@ function mayPass(error: unknown): error is ServiceError {
   return error instanceof ServiceError && error.cause instanceof EngineFault && error.cause.retryable;
 }
 
-/** The filters of a stream know better than its end why it was stopped. */
-function blockedBy<V extends Verdict<never>>(fields: FieldStream | undefined, verdict: V): V {
-  return fields?.block ? { ...verdict, flaw: 'blocked', reason: fields.block.reason, errors: [] } : verdict;
+/** A stream knows better than its end why it was stopped. */
+function stoppedBy(fields: FieldStream | undefined, verdict: Refusal): Refusal {
+  if (fields?.block) return flawed('blocked', fields.block.reason);
+  return fields && fields.refused.length > 0 ? mismatch(fields.refused) : verdict;
 }
 
-function contradiction(): { flaw: Flaw; reason: string; errors: readonly FieldError[] } {
-  return {
-    flaw: 'not-json',
-    reason: 'The reply reads otherwise as a whole than it did in parts.',
-    errors: [],
-  };
+function contradiction(): Refusal {
+  return flawed('not-json', 'The reply reads otherwise as a whole than it did in parts.');
 }
 
 function blocked(reason: string, attempts: readonly AttemptReport[]): ServiceError {

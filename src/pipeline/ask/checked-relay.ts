@@ -7,6 +7,7 @@ import { filterReply } from '../out/relay-texts.js';
 import { askUntilValid, MAX_GROWTH } from './ask-until-valid.js';
 import {
   MARKS_ONLY,
+  type Neutralised,
   neutralised,
   relayed,
   type RelayDetails,
@@ -44,7 +45,7 @@ export function checkedRelay(
   return {
     ...common,
     streamsWhole: true,
-    ask: (call) => ask(call, task, schema, withModelOf(call, passed.request)),
+    ask: (call) => ask(call, task, schema, passed),
   };
 }
 
@@ -52,8 +53,9 @@ async function ask(
   call: Call,
   task: Task,
   schema: CallersSchema,
-  request: RelayRequest,
+  { request: passed, hadMarks }: Neutralised,
 ): Promise<RelayedReply> {
+  const request = withModelOf(call, passed);
   const { defaultMaxTokens, structuredMaxAttempts: maxAttempts } = call.settings;
   // Of the two names for it OpenAI's newer models take this one alone, and engines take both.
   const { messages, max_tokens: _, ...rest } = request.body as CheckedBody;
@@ -69,14 +71,14 @@ async function ask(
       return reply;
     },
   };
-  const filters = new TextFilters(MARKS_ONLY, call.openFilters);
+  const filters = new TextFilters(hadMarks ? MARKS_ONLY : undefined, call.openFilters);
   const bounds = { maxAttempts, ceiling: request.maxTokens ?? defaultMaxTokens * MAX_GROWTH };
   const judged = { ...MARKS_ONLY, schema, rules: [], filters };
   const value = await askUntilValid(asker, judged, first, undefined, bounds, undefined);
   // The content has passed the filters as an object; its JSON must not pass them again.
-  const { value: others, block } = filters.isGuarded
-    ? filterReply(withContent(json, null), filters)
-    : { value: json };
+  const { value: others, block } = filters.isIdle
+    ? { value: json }
+    : filterReply(withContent(json, null), filters);
   if (block) throw new ServiceError('GUARD_BLOCKED', block.reason);
   return { json: withContent(others, JSON.stringify(value)) };
 }

@@ -11,15 +11,16 @@ import type { Judged } from '../define-task.js';
 export type Filtering<T, I> = Judged<T, I> & { readonly filters: TextFilters };
 
 /** What the ladder says of a reply. */
-export type Verdict<T> =
-  | { readonly valid: true; readonly value: T; readonly rung: Rung }
-  | {
-      readonly valid: false;
-      readonly flaw: Flaw;
-      /** A sentence without anything that the model said. */
-      readonly reason: string;
-      readonly errors: readonly FieldError[];
-    };
+export type Verdict<T> = { readonly valid: true; readonly value: T; readonly rung: Rung } | Refusal;
+
+/** Why a reply is not valid. */
+export interface Refusal {
+  readonly valid: false;
+  readonly flaw: Flaw;
+  /** A sentence without anything that the model said. */
+  readonly reason: string;
+  readonly errors: readonly FieldError[];
+}
 
 /** How a reply that is streamed field by field differs from one that is judged as a whole. */
 export interface Streamed {
@@ -48,10 +49,10 @@ export function judge<T, I>(
   const parsed = parse(reply);
   if ('valid' in parsed) return parsed;
 
-  // The shape first: what is nested without end must not be walked.
-  const schemaErrors = task.schema.check(streamed.merge(parsed.value));
-  if (schemaErrors.length > 0) return flawed('schema', 'The reply does not match its schema.', schemaErrors);
-  const { value, block } = task.filters.value(parsed.value, (path) => streamed.placeOf(path));
+  const said = task.filters.restored(parsed.value);
+  const schemaErrors = task.schema.check(streamed.merge(said));
+  if (schemaErrors.length > 0) return mismatch(schemaErrors);
+  const { value, block } = task.filters.guarded(said, (path) => streamed.placeOf(path));
   if (block) return flawed('blocked', block.reason);
   const merged = streamed.merge(value);
   const maskedErrors = task.filters.isGuarded ? task.schema.check(merged) : [];
@@ -74,20 +75,17 @@ function judgeMeaning<T, I>(task: Judged<T, I>, value: T, input: I, rung: Rung):
 }
 
 /** A verdict that is not in the reply's favour. */
-export function flawed(
-  flaw: Flaw,
-  reason: string,
-  errors: readonly FieldError[] = [],
-): Verdict<never> & { valid: false } {
+export function flawed(flaw: Flaw, reason: string, errors: readonly FieldError[] = []): Refusal {
   return { valid: false, flaw, reason, errors };
 }
 
+/** The verdict on a reply, whole or not, in which the schema refuses something. */
+export function mismatch(errors: readonly FieldError[]): Refusal {
+  return flawed('schema', 'The reply does not match its schema.', errors);
+}
+
 /** Whole means: ended by itself. A stop string cuts wherever it occurs, and `length` is half an object. */
-function notWhole({
-  finish,
-  maxTokens,
-  runaway,
-}: EngineReply): (Verdict<never> & { valid: false }) | undefined {
+function notWhole({ finish, maxTokens, runaway }: EngineReply): Refusal | undefined {
   switch (finish) {
     case 'stop':
       return undefined;
@@ -108,10 +106,7 @@ function notWhole({
 }
 
 /** Tries the rungs in order; each takes the text only where it is one whole JSON value. */
-function parse({
-  content,
-  isMisplaced,
-}: EngineReply): { value: unknown; rung: Rung } | (Verdict<never> & { valid: false }) {
+function parse({ content, isMisplaced }: EngineReply): { value: unknown; rung: Rung } | Refusal {
   if (content.trim() === '') return flawed('empty', 'The reply has no content.');
   const strict = attempt(content);
   if ('value' in strict) return { value: strict.value, rung: isMisplaced ? 'reasoning' : 'strict' };

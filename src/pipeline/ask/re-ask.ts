@@ -2,7 +2,7 @@ import type { ChatMessage, EngineReply, OwnRequest } from '../../engine/engine-r
 import { neutraliseMarks, restoreMarks } from '../../text/chat-marks.js';
 import type { StructuredShape } from '../define-task.js';
 import type { Standing } from '../out/field-stream.js';
-import type { Verdict } from './ladder.js';
+import type { Refusal } from './ladder.js';
 
 /** The parts of a request that a retry may change. */
 export type Asked = Pick<OwnRequest, 'messages' | 'maxTokens' | 'thinking' | 'format'>;
@@ -22,10 +22,10 @@ export function reAsk<R extends Asked>(
   request: R,
   first: R,
   reply: EngineReply,
-  verdict: Pick<Verdict<unknown> & { valid: false }, 'flaw' | 'reason' | 'errors'>,
+  refusal: Refusal,
   ceiling: number,
 ): R {
-  switch (verdict.flaw) {
+  switch (refusal.flaw) {
     case 'length': {
       const maxTokens = Math.min(request.maxTokens * GROWTH, ceiling);
       // A reply that got less than was asked for ended at the end of the context: there is no more room.
@@ -39,8 +39,8 @@ export function reAsk<R extends Asked>(
     case 'not-json':
     case 'schema':
     case 'meaning': {
-      const problems = verdict.errors.map(({ path, message }) => `${path || 'the object'} ${message}`);
-      if (problems.length === 0) problems.push(verdict.reason);
+      const wrong = wrongIn(refusal);
+      const problems = wrong.length > 0 ? wrong : [refusal.reason];
       return {
         ...request,
         messages: [...first.messages, ...shown(reply, request.thinking), correction(problems)],
@@ -51,7 +51,7 @@ export function reAsk<R extends Asked>(
       return {
         ...first,
         maxTokens: request.maxTokens,
-        messages: [...first.messages, correction([verdict.reason])],
+        messages: [...first.messages, correction([refusal.reason])],
       };
     default:
       return { ...first, maxTokens: request.maxTokens };
@@ -61,14 +61,14 @@ export function reAsk<R extends Asked>(
 /**
  * Makes the request that brings what is missing of a reply of which something was spoken already: that stands, so the
  * model is told it and asked for the rest alone, in a grammar of the rest.
- * @param warning why the missing fields were stopped, where they were
+ * @param refusal why the missing fields were not taken, where they were there
  * @returns nothing where nothing is missing
  */
 export function askForRest<R extends Asked>(
   { rests }: Pick<StructuredShape, 'rests'>,
   first: R,
   { kept, begun }: Standing,
-  warning: string | undefined,
+  refusal: Refusal | undefined,
 ): R | undefined {
   const [, rest] = [...(rests ?? [])].find(([field]) => !(field in kept)) ?? [];
   if (!rest) return undefined;
@@ -80,7 +80,7 @@ export function askForRest<R extends Asked>(
     ...Object.keys(begun).map(
       (field) => `"${field}" stopped in the middle: write only what follows its last words.`,
     ),
-    ...(warning === undefined ? [] : [warning]),
+    ...(refusal ? whyNotTaken(refusal) : []),
   ];
   return {
     ...first,
@@ -91,6 +91,16 @@ export function askForRest<R extends Asked>(
       { role: 'user', content: sentences.join('\n') },
     ],
   };
+}
+
+function whyNotTaken(refusal: Refusal): string[] {
+  if (refusal.flaw === 'blocked') return [refusal.reason];
+  const wrong = wrongIn(refusal);
+  return wrong.length > 0 ? [`What followed could not be used: ${wrong.join('; ')}.`] : [];
+}
+
+function wrongIn({ errors }: Refusal): string[] {
+  return errors.map(({ path, message }) => `${path || 'the object'} ${message}`);
 }
 
 function shown({ content }: EngineReply, thinking: boolean): ChatMessage[] {

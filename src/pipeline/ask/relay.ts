@@ -5,7 +5,7 @@ import { ServiceError } from '../../common/errors.js';
 import { textHash } from '../../common/text-hash.js';
 import { eventsOf } from '../../engine/completion-shapes.js';
 import type { RelayBody, RelayRequest } from '../../engine/engine-request.js';
-import { neutraliseMarks } from '../../text/chat-marks.js';
+import { neutraliseMarksIn } from '../../text/chat-marks.js';
 import type { Block } from '../../text/text-filter.js';
 import { mapTexts, TextFilters } from '../../text/text-filters.js';
 import type { Task } from '../define-task.js';
@@ -43,8 +43,8 @@ interface TextBody extends RelayBody {
 }
 
 /**
- * A request of OpenAI's own API that is passed on, and whose reply comes back nearly as it is. Chat marks in messages
- * are made harmless, and put back in the reply where there were any; a raw prompt keeps its marks.
+ * A request of OpenAI's own API that is passed on, and whose reply comes back nearly as it is. Chat marks in messages,
+ * functions and schemas are made harmless, and put back in the reply where there were any; a raw prompt keeps its marks.
  *
  * Errors besides the engine's: GUARD_BLOCKED. Once a stream has begun, an error is its last event.
  */
@@ -85,25 +85,24 @@ export function relayed(
   };
 }
 
-/** A request whose messages hold no chat marks, and whether they held any. */
+/** A request without chat marks in what a template prints, and whether there were any. */
 export interface Neutralised {
   readonly request: RelayRequest;
   readonly hadMarks: boolean;
 }
 
-/** Makes the chat marks in messages harmless, whoever wrote them. */
+/** Fields of a body that chat templates print: Qwen's prints functions, Kimi's the schema of the reply too. */
+const PRINTED = ['messages', 'tools', 'response_format', 'chat_template_kwargs'] as const;
+
+/** Makes the chat marks harmless in all that a chat template may print, whoever wrote it. */
 export function neutralised(request: RelayRequest): Neutralised {
-  const { messages } = request.body as TextBody;
-  if (!messages) return { request, hadMarks: false };
-  let marked = 0;
-  const harmless = mapTexts(messages, '', (text) => {
-    const safe = neutraliseMarks(text, MARKS_ONLY);
-    if (safe !== text) marked++;
-    return safe;
+  const body = request.body as Readonly<Record<string, unknown>>;
+  const changed = PRINTED.flatMap((field) => {
+    const harmless = neutraliseMarksIn(body[field], MARKS_ONLY);
+    return harmless === body[field] ? [] : [[field, harmless] as const];
   });
-  if (marked === 0) return { request, hadMarks: false };
-  const body = { ...request.body, messages: harmless };
-  return { request: { ...request, body }, hadMarks: true };
+  if (changed.length === 0) return { request, hadMarks: false };
+  return { request: { ...request, body: { ...body, ...Object.fromEntries(changed) } }, hadMarks: true };
 }
 
 /** The request for the model of the call's question, which a stage may have changed. */

@@ -89,7 +89,11 @@ async function ask<T extends object, I>(
     format: { name: task.schema.name, grammar: task.schema.grammar },
   };
   const filters = new TextFilters(task, call.openFilters);
-  const fields = call.sink && new FieldStream(task, fieldEvents(call), filters, only);
+  // A caller who waits for the whole wants none of the fields, but a value that is wrong ends the engine's work too.
+  const fields =
+    request.delivery === 'stream'
+      ? new FieldStream(task, fieldEvents(call), filters, call.sink ? only : [])
+      : undefined;
   const bounds = { maxAttempts: settings.structuredMaxAttempts, ceiling };
   const judged = { ...task, filters };
   const value = await askUntilValid<T, I, OwnRequest>(call, judged, request, prompts.facts, bounds, fields);

@@ -42,6 +42,7 @@ export class FieldStream {
   /** That text so far, filtered. */
   #own = '';
   #block: Block | undefined;
+  #refused: readonly FieldError[] = [];
   #isCut = false;
   #hasSent = false;
   #isSpoken = false;
@@ -74,6 +75,11 @@ export class FieldStream {
     return this.#block;
   }
 
+  /** What the schema refuses in a value that is complete; nothing of the reply is sent after it. */
+  get refused(): readonly FieldError[] {
+    return this.#refused;
+  }
+
   /** Whether it is the spoken field that was stopped, after a part of it had gone out: it ends there. */
   get isCut(): boolean {
     return this.#isCut;
@@ -86,7 +92,7 @@ export class FieldStream {
   write(piece: string): boolean {
     this.#isFresh = false;
     this.#reader.write(piece);
-    return this.#block === undefined;
+    return !this.#isOver;
   }
 
   /** Which text it is, by its JSON pointer. */
@@ -175,6 +181,7 @@ export class FieldStream {
   #newReader(): JsonReader {
     this.#isFresh = true;
     this.#block = undefined;
+    this.#refused = [];
     this.#isCut = false;
     this.#newText();
     return new JsonReader({
@@ -185,10 +192,24 @@ export class FieldStream {
         this.#stopAt(path, this.#filter.block);
       },
       leaf: (path, value) => {
+        if (!this.#isOver) this.#check(path, value);
         if (this.#isOpen(path)) this.#leafFromEngine(path, value);
         this.#newText();
       },
     });
+  }
+
+  /** Refuses a leaf that no valid reply can have. One that stands already is not taken from this reply. */
+  #check(path: string, value: JsonLeaf): void {
+    const { kept, begun } = this.#standing;
+    const field = fieldOf(path);
+    if (field in kept) return;
+    const text = begun[field];
+    const said = this.filters.restored(value);
+    const isRest = text !== undefined && typeof said === 'string';
+    this.#refused = this.task.schema.checkLeaf(path, isRest ? joined(text, said) : said);
+    // A text whose pieces were sent is as good as sent whole.
+    if (this.#refused.length > 0 && this.#sent.has(path)) this.#leaves.set(path, value);
   }
 
   #newText(): void {
@@ -246,11 +267,16 @@ export class FieldStream {
 
   /** Whether the engine may say something there: a field of the reply that does not stand already. */
   #isOpen(path: string): boolean {
-    if (this.#block) return false;
+    if (this.#isOver) return false;
     const field = fieldOf(path);
     // The fields of a reply that is spoken hold no others (defineTask).
     const isPlace = this.#spokenPath === undefined || path.length === field.length + 1;
     return isPlace && this.#fields.has(field) && !(field in this.#standing.kept);
+  }
+
+  /** Whether the rest of the reply is of no use. */
+  get #isOver(): boolean {
+    return this.#block !== undefined || this.#refused.length > 0;
   }
 
   #isWanted(path: string): boolean {

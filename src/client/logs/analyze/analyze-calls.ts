@@ -1,3 +1,4 @@
+import { CsvHeader } from '../../../csv/csv-header.js';
 import { CsvInputError } from '../../../csv/csv-input-error.js';
 import type { CsvRecord } from '../../../csv/read-csv.js';
 import { visible } from '../../terminal/visible.js';
@@ -25,15 +26,15 @@ const NUMBER = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 export async function analyzeCalls(batches: AsyncIterable<readonly CsvRecord[]>): Promise<CallStats> {
   const byPromptVersion = new Groups('prompt_version');
   const byModel = new Groups('model');
-  let header: Header | undefined;
+  let needed: NeededCells | undefined;
   let calls = 0;
   for await (const batch of batches) {
     for (const record of batch) {
-      if (!header) {
-        header = new Header(record);
+      if (!needed) {
+        needed = new NeededCells(record);
         continue;
       }
-      const [promptVersion, model, latency, tokens] = header.cellsOf(record);
+      const [promptVersion, model, latency, tokens] = needed.of(record);
       const latencyMs = numberIn('latency_ms', latency, record);
       const totalTokens = numberIn('total_tokens', tokens, record);
       byPromptVersion.add(promptVersion, latencyMs, totalTokens, record);
@@ -41,39 +42,27 @@ export async function analyzeCalls(batches: AsyncIterable<readonly CsvRecord[]>)
       calls++;
     }
   }
-  if (!header)
+  if (!needed)
     throw new CsvInputError(1, `the file is empty; it must begin with the columns ${NEEDED.join(', ')}.`);
   if (calls === 0) throw new CsvInputError(2, 'there is a header but no call yet.');
   return { byPromptVersion: byPromptVersion.averages(), byModel: byModel.averages() };
 }
 
-/** Where in a row the columns are. */
-class Header {
-  readonly #width: number;
+/** Finds in each row the cells that are needed, in the order of `NEEDED`. */
+class NeededCells {
+  readonly #header: CsvHeader;
   readonly #at: readonly number[];
 
-  constructor({ line, cells }: CsvRecord) {
-    const missing = NEEDED.filter((name) => !cells.includes(name));
-    if (missing.length > 0) {
-      const advice = cells.includes('model_asked')
-        ? 'This is an export with all columns: export it with --columns seed.'
-        : 'A call log names its columns in its first line, separated by commas.';
-      throw new CsvInputError(line, `the header has no ${missing.join(', ')}. ${advice}`);
-    }
-    const twice = NEEDED.find((name) => cells.indexOf(name) !== cells.lastIndexOf(name));
-    if (twice) throw new CsvInputError(line, `the header has ${twice} twice; remove one of the two columns.`);
-    this.#width = cells.length;
-    this.#at = NEEDED.map((name) => cells.indexOf(name));
+  constructor(first: CsvRecord) {
+    const advice = first.cells.includes('model_asked')
+      ? 'This is an export with all columns: export it with --columns seed.'
+      : 'A call log names its columns in its first line, separated by commas.';
+    this.#header = new CsvHeader(first, NEEDED, advice);
+    this.#at = NEEDED.map((name) => this.#header.names.indexOf(name));
   }
 
-  /** The cells that are needed, in the order of `NEEDED`. */
-  cellsOf({ line, cells }: CsvRecord): [string, string, string, string] {
-    if (cells.length !== this.#width) {
-      throw new CsvInputError(
-        line,
-        `the number of cells is ${cells.length}, that of columns ${this.#width}. A comma in a text needs quotes around the text.`,
-      );
-    }
+  of(record: CsvRecord): [string, string, string, string] {
+    const cells = this.#header.cellsOf(record);
     const [version = 0, model = 0, latency = 0, tokens = 0] = this.#at;
     return [cells[version] ?? '', cells[model] ?? '', cells[latency] ?? '', cells[tokens] ?? ''];
   }
