@@ -210,7 +210,7 @@ describe('the routes', () => {
           const isLetIn = needed === 'open' || scopes.includes(needed);
           expected[`${route} by ${caller}`] = isLetIn ? 'let in' : refusal;
           outcomes[`${route} by ${caller}`] = await knock(service, route, headers(service));
-    }
+        }
       }
     }
     expect(outcomes).toEqual(expected);

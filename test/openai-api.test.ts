@@ -106,11 +106,11 @@ describe('a chat under /v1', () => {
   ])(
     'lets SGLang look for think marks only where the model may think or the caller says so: %j',
     async (fields, expected) => {
-    const service = await startService();
+      const service = await startService();
 
-    await service.post(CHAT, { ...HELLO, ...fields });
+      await service.post(CHAT, { ...HELLO, ...fields });
 
-    expect(firstOnWire(service.stub).separate_reasoning).toBe(expected);
+      expect(firstOnWire(service.stub).separate_reasoning).toBe(expected);
     },
   );
 
