@@ -218,7 +218,9 @@ describe('GET /api/calls/export', () => {
 
 describe('the byte order mark of an export', () => {
   const bytes = async (parameters: string): Promise<Buffer> =>
-    Buffer.from(await (await fetch(service.url + pathOf(parameters))).arrayBuffer());
+    Buffer.from(
+      await (await fetch(service.url + pathOf(parameters), { headers: service.localKey })).arrayBuffer(),
+    );
 
   it('stands before a CSV where it is asked for, and is no part of its header', async () => {
     const plain = await bytes('columns=seed');
@@ -325,11 +327,12 @@ describe('an export that does not come to its end', () => {
 
   it('is cut when its reader takes nothing for SLOW_READER_TIMEOUT', async () => {
     await fill(60, 1_000_000);
-    const { app, url } = await startService({ slowReaderTimeout: 0.2 });
+    const { app, url, localKey } = await startService({ slowReaderTimeout: 0.2 });
     const connected = once(app.getHttpServer(), 'connection') as Promise<[Socket]>;
     const { hostname, port } = new URL(url);
     const reader = connect(Number(port), hostname).pause();
-    reader.write(`GET ${pathOf('columns=seed')} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const key = `Authorization: ${localKey.authorization}`;
+    reader.write(`GET ${pathOf('columns=seed')} HTTP/1.1\r\nHost: localhost\r\n${key}\r\n\r\n`);
     const [connection] = await connected;
 
     await once(connection, 'close');

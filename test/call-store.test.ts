@@ -326,8 +326,8 @@ describe('a call under way', () => {
 });
 
 describe('texts that PostgreSQL cannot hold', () => {
-  const ODD = 'one\0two \ud83d three';
-  const STORED = 'one\ufffdtwo \ufffd three';
+  const ODD = 'one\0two three';
+  const STORED = 'one\ufffdtwo three';
 
   it('are kept as they are in the JSON, and readable in the columns', async () => {
     const service = await startService();

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { Settings } from '../config/settings.js';
 import { Throttle } from '../logging/throttle.js';
+import { networkOf } from './wrong-keys.js';
 
 /** Milliseconds between two looks for requests that are late; Node's own 30 s would double a limit of 30 s. */
 const CHECK_EVERY_MS = 1000;
@@ -63,7 +64,7 @@ function limitEachAddress(server: Server, limit: number): void {
     logger.warn({ message, limit, count, address });
   });
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
+    const address = networkOf(socket.remoteAddress ?? '');
     const count = open.get(address) ?? 0;
     if (count >= limit) {
       socket.destroy();
