@@ -33,13 +33,13 @@ const METRICS = '/metrics';
 /** A direct caller on this machine, where there are no API_KEYS. */
 const LOCAL: Caller = { name: 'local', scopes: INFERENCE_ALONE };
 
-/** Characters of a path that are told back. */
+/** Characters of a path that a message repeats. */
 const MAX_QUOTED = 200;
 
 /** Whoever has no key, with AUTH=off. */
 const ANYBODY: Caller = { name: 'anybody', scopes: INFERENCE_ALONE };
 
-/** Why a login failed, and what the caller is told. */
+/** Why a login failed, and the error that the caller gets. */
 interface Refusal {
   readonly because: RefusedBecause;
   /** Nothing where the route is open: there a wrong key is only noted, for a guess would show there too. */

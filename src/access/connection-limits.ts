@@ -16,7 +16,7 @@ const TELL_EVERY_MS = 60_000;
 
 const logger = new Logger('Connections');
 
-/** What Fastify, and Node below it, are told about the times of connections when the server is made. */
+/** The times of connections as Fastify, and Node below it, take them when the server is made. */
 export function arrivalLimits({ arrivalTimeout, keepAliveTimeout }: Settings): {
   readonly requestTimeout: number;
   readonly keepAliveTimeout: number;
@@ -46,7 +46,11 @@ export function limitConnections(server: Server, settings: Settings): void {
 
 function limitAll(server: Server, limit: number): void {
   const refused = new Throttle<undefined>(TELL_EVERY_MS, (_, count) => {
-    logger.warn({ message: 'connections are closed unheard, MAX_CONNECTIONS are open', limit, count });
+    logger.warn({
+      message: 'new connections are closed without a reply: MAX_CONNECTIONS are open',
+      limit,
+      count,
+    });
   });
   server.maxConnections = limit;
   server.on('drop', () => {
@@ -60,7 +64,8 @@ function limitAll(server: Server, limit: number): void {
 function limitEachAddress(server: Server, limit: number): void {
   const open = new Map<string, number>();
   const refused = new Throttle<string>(TELL_EVERY_MS, (address, count) => {
-    const message = 'connections are closed unheard, their address has MAX_CONNECTIONS_PER_ADDRESS open';
+    const message =
+      'new connections are closed without a reply: their address has MAX_CONNECTIONS_PER_ADDRESS open';
     logger.warn({ message, limit, count, address });
   });
   server.on('connection', (socket: Socket) => {

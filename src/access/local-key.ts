@@ -23,7 +23,7 @@ const KEY_LINE = /^Authorization: Bearer ([\w-]{43})\n$/;
 /**
  * The key with which the person who runs the service reads the call log and the metrics, where no API_KEYS are set: being
  * on the same machine is not enough for that, but being able to read a file of the service's own user is. It is made at
- * the first start and kept. It is never logged; whoever is to use it is told the file.
+ * the first start and kept. It is never logged; the log names the file.
  */
 @Injectable()
 export class LocalKey implements OnApplicationBootstrap, OnModuleDestroy {

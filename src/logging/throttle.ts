@@ -1,12 +1,12 @@
 /**
- * Keeps events that come by the thousand from filling the log: the first is told at once, and after that at most one
+ * Keeps events that come by the thousand from filling the log: the first is logged at once, and after that at most one
  * an interval, the latest, with the number of events that it stands for.
  */
 export class Throttle<Event> {
   #timer: NodeJS.Timeout | undefined;
   #held: { event: Event; count: number } | undefined;
 
-  /** @param intervalMs milliseconds between two events that are told */
+  /** @param intervalMs milliseconds between two events that are logged */
   constructor(
     private readonly intervalMs: number,
     private readonly tell: (event: Event, count: number) => void,
@@ -18,7 +18,7 @@ export class Throttle<Event> {
     else this.#held = { event, count: (this.#held?.count ?? 0) + count };
   }
 
-  /** Tells what is held back; for the end of the process. */
+  /** Logs what is held back; for the end of the process. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
