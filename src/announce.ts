@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LocalKey } from './access/local-key.js';
 import { isOnThisMachine } from './common/proxy-variables.js';
+import { shellWord } from './common/shell-word.js';
 import { VERSION } from './common/version.js';
 import type { Settings } from './config/settings.js';
 
@@ -39,11 +40,6 @@ export async function announce(
   logger.log(`Try: ${exampleCall(base, settings)}`);
   const { file } = app.get(LocalKey);
   if (file !== undefined) logger.log(`Look: curl -s -H ${shellWord(`@${file}`)} '${base}/api/calls?limit=5'`);
-}
-
-/** As a shell reads it back. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function engineUrlsOf({ engineAddresses, embeddingUrl }: Settings): readonly string[] {

@@ -35,6 +35,37 @@ async function isServed(socket: Socket): Promise<boolean> {
   return /^HTTP\/1.1 200 /.test(await text(socket).catch(() => ''));
 }
 
+describe('what follows a request while its reply is sent', () => {
+  /** A stream of which each word takes a while, and the connection that it comes on. */
+  async function stream(): Promise<Socket> {
+    const { url } = await startService({ arrivalTimeout: 0.2 }, { tokenDelayMs: 20 });
+    const socket = await open(url);
+    const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }], stream: true });
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`;
+    socket.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await once(socket, 'readable');
+    return socket;
+  }
+
+  it('does not end it where the next request has arrived in part', async () => {
+    const socket = await stream();
+    socket.write(ALIVE);
+
+    const said = await text(socket);
+
+    expect(said).toMatch(/^HTTP\/1.1 200 .*data: \[DONE\]\n\n\r\n0\r\n\r\nHTTP\/1.1 408 /s);
+  });
+
+  it('is never answered in the middle of it where it is no HTTP', async () => {
+    const socket = await stream();
+    socket.write('\0garbage\r\n\r\n');
+
+    const said = await text(socket).catch(() => '');
+
+    expect(said).not.toContain('HTTP/1.1 400');
+  });
+});
+
 describe('a request that does not arrive in time', () => {
   it.each([
     ['its head stops', ALIVE],

@@ -126,7 +126,7 @@ describe('the local key', () => {
       rmSync(file);
       symlinkSync(`${file}.elsewhere`, file);
     });
-    expect(warning).toContain('ELOOP');
+    expect(warning).toContain('it is a link');
   });
 
   it('is refused where the file holds something else', async () => {
@@ -241,13 +241,18 @@ describe('the pages', () => {
   );
 });
 
+/** The number of a process that has ended. */
+function endedProcess(): number {
+  return spawnSync(process.execPath, ['-e', '0']).pid;
+}
+
 describe('the address of the local key', () => {
   const addressIn = (folder: string): string => readFileSync(join(folder, 'local-key.address'), 'utf8');
 
   it('is the one that the service listens on', async () => {
     const dataDir = emptyFolder();
     const { url } = await startIn(dataDir);
-    expect(addressIn(dataDir)).toBe(`${new URL(url).host}\n`);
+    expect(addressIn(dataDir)).toBe(`${new URL(url).host} ${process.pid}\n`);
   });
 
   it.each([
@@ -259,7 +264,7 @@ describe('the address of the local key', () => {
     const dataDir = emptyFolder();
     const service = startBuilt({ ENGINE: 'stub', DATA_DIR: dataDir, APP_HOST: host });
     const { port } = new URL(await service.url());
-    expect(addressIn(dataDir)).toBe(`${address}:${port}\n`);
+    expect(addressIn(dataDir)).toBe(`${address}:${port} ${service.child.pid}\n`);
   });
 
   it('goes when the service stops, before another program may listen there', async () => {
@@ -269,12 +274,23 @@ describe('the address of the local key', () => {
     expect(aboutKey(dataDir)).toEqual(['local-key']);
   });
 
+  it.each<[string, Partial<Settings>]>([
+    ['that makes no key', { apiKeys }],
+    ['that listens elsewhere', {}],
+  ])('of a service that was killed is forgotten by the next start, one %s', async (_, settings) => {
+    const dataDir = emptyFolder();
+    writeFileSync(join(dataDir, 'local-key.address'), `127.0.0.1:8000 ${endedProcess()}\n`);
+    const { url } = await startIn(dataDir, settings);
+    const known = 'apiKeys' in settings ? [] : [`${new URL(url).host} ${process.pid}\n`];
+    expect(aboutKey(dataDir).includes('local-key.address') ? [addressIn(dataDir)] : []).toEqual(known);
+  });
+
   it('stays where another service on the same folder has written its own', async () => {
     const dataDir = emptyFolder();
     const first = await startIn(dataDir);
     const second = await startIn(dataDir);
     await first.app.close();
-    expect(addressIn(dataDir)).toBe(`${new URL(second.url).host}\n`);
+    expect(addressIn(dataDir)).toBe(`${new URL(second.url).host} ${process.pid}\n`);
   });
 
   const elsewhere = Object.values(networkInterfaces())
@@ -285,7 +301,7 @@ describe('the address of the local key', () => {
     'is none of a service that is reached from elsewhere alone (skipped on a machine that has loopback alone)',
     async () => {
       const dataDir = emptyFolder();
-      writeFileSync(join(dataDir, 'local-key.address'), '127.0.0.1:8000\n');
+      writeFileSync(join(dataDir, 'local-key.address'), `127.0.0.1:8000 ${process.pid}\n`);
       await startBuilt({ ENGINE: 'stub', DATA_DIR: dataDir, APP_HOST: elsewhere ?? '' }).url();
       expect(aboutKey(dataDir)).toEqual(['local-key']);
     },
@@ -347,10 +363,10 @@ describe('the command-line client', () => {
     expect(seen.filter((authorization) => authorization !== undefined)).toEqual([]);
   });
 
-  const written = (address: string): string => {
+  const written = (address: string, pid = process.pid): string => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'local-key'), `Authorization: Bearer ${'k'.repeat(43)}\n`);
-    writeFileSync(join(folder, 'local-key.address'), address);
+    writeFileSync(join(folder, 'local-key.address'), address.replace('\n', ` ${pid}\n`));
     return folder;
   };
 
@@ -376,5 +392,10 @@ describe('the command-line client', () => {
     ['http://127.0.0.1.example.com:8000', '127.0.0.1.example.com:8000\n'],
   ])('does not take %s for %j', (url, address) => {
     expect(findLocalKey(url, written(address))).toBeUndefined();
+  });
+
+  it('does not take an address at which the service was killed, so that anybody may listen there', () => {
+    const folder = written('127.0.0.1:8000\n', endedProcess());
+    expect(findLocalKey('http://127.0.0.1:8000', folder)).toBeUndefined();
   });
 });

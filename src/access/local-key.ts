@@ -5,6 +5,7 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
+import { shellWord } from '../common/shell-word.js';
 import { Settings } from '../config/settings.js';
 import { isLoopbackAddress } from './direct-caller.js';
 import { digestOf, type KnownKey } from './known-key.js';
@@ -13,7 +14,7 @@ import { ALL_SCOPES } from './scopes.js';
 /** Holds one line, a header as `curl -H @FILE` reads it. */
 const KEY_FILE = 'local-key';
 
-/** Holds the loopback address and port for which the key is good; the command-line client reads both files. */
+/** Holds the loopback address and port for which the key is good, and who listens there; the command-line client reads both files. */
 const ADDRESS_FILE = 'local-key.address';
 
 const SECRET_BYTES = 32;
@@ -57,11 +58,12 @@ export class LocalKey implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.file === undefined) return undefined;
     return isAbsolute(this.file)
       ? `With the service's DATA_DIR put in its place, curl -s -H @DATA_DIR/${KEY_FILE} '${url}' sends it.`
-      : `In the folder where the service was started, curl -s -H @${this.file} '${url}' sends it.`;
+      : `In the folder where the service was started, curl -s -H ${shellWord(`@${this.file}`)} '${url}' sends it.`;
   }
 
   async onApplicationBootstrap(): Promise<void> {
     const { apiKeys, auth, nodeEnv } = this.settings;
+    this.#forgetEnded();
     if (apiKeys || auth === 'off' || nodeEnv === 'production') return;
     try {
       const secret = await openSecret(this.#file);
@@ -94,6 +96,16 @@ export class LocalKey implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  /** Removes the address of a service that was killed: whoever listens there by now must not get the key. */
+  #forgetEnded(): void {
+    try {
+      const pid = Number(readFileSync(this.#addressFile, 'utf8').split(' ')[1]);
+      if (!isRunning(pid)) rmSync(this.#addressFile);
+    } catch {
+      // There is none, or the folder cannot be written: then there is no key either.
+    }
+  }
+
   #writeAddress({ address, port }: AddressInfo): void {
     const host = loopbackOf(address);
     try {
@@ -101,7 +113,7 @@ export class LocalKey implements OnApplicationBootstrap, OnModuleDestroy {
         rmSync(this.#addressFile, { force: true });
         return;
       }
-      this.#address = `${host}:${port}\n`;
+      this.#address = `${host}:${port} ${process.pid}\n`;
       const draft = draftOf(this.#addressFile);
       writeFileSync(draft, this.#address, { mode: 0o600, flag: 'wx' });
       renameSync(draft, this.#addressFile);
@@ -112,6 +124,15 @@ export class LocalKey implements OnApplicationBootstrap, OnModuleDestroy {
         reason: (error as Error).message,
       });
     }
+  }
+}
+
+/** Whether a process has this number, and is this user's. */
+function isRunning(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
@@ -137,7 +158,10 @@ async function openSecret(file: string): Promise<string> {
 async function readSecret(file: string): Promise<string> {
   // Neither a link nor a pipe that somebody put there is followed or waited for; Windows knows neither flag.
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
-  const handle = await open(file, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+  const handle = await open(file, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    const isLink = (error as NodeJS.ErrnoException).code === 'ELOOP';
+    throw isLink ? new Error('it is a link: remove it, and a new one is made') : error;
+  });
   try {
     const { uid, mode } = await handle.stat();
     // Windows has neither; there the folder's own rights decide.

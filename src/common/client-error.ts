@@ -12,6 +12,11 @@ const logger = new Logger('Request');
 
 /** Answers what Node's HTTP parser refuses before there is a request, and so a path: as problem+json. */
 export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  const reply = replyOn(socket);
+  if (reply) {
+    afterReply(error, socket, reply);
+    return;
+  }
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -37,6 +42,24 @@ export function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket)
       body,
     ].join('\r\n'),
   );
+}
+
+/** Ends a connection on which a reply has begun: a second one would be taken for a part of it. */
+function afterReply(error: NodeJS.ErrnoException, socket: Socket, reply: ServerResponse): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    // The next request is late, which is no fault of this reply. Node reports it once, so it is answered after that.
+    reply.once('close', () => {
+      clientErrorHandler(error, socket);
+    });
+  } else if (reply.writableEnded && error.code !== 'ECONNRESET') closeGently(socket);
+  else socket.destroy();
+}
+
+/** The reply that has begun on a connection; kept by Node's server, which looks there for the same reason. */
+function replyOn(
+  socket: Socket & { readonly _httpMessage?: ServerResponse | null },
+): ServerResponse | undefined {
+  return socket._httpMessage?.headersSent ? socket._httpMessage : undefined;
 }
 
 /** Answers what Fastify's router refuses before any hook runs: a URL whose percent signs mean nothing. */

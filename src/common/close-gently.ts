@@ -9,6 +9,9 @@ const MAX_DISCARDED_BYTES = 262_144;
 /** Milliseconds that the other side gets to read that reply and to close. */
 const LINGER_MS = 1000;
 
+/** Connections that end in this way already. */
+const closing = new WeakSet<Socket>();
+
 /**
  * Ends a connection of the HTTP server on which more may still arrive. Closing it at once would be a reset, which
  * destroys the reply on its way: the other side would see a broken connection instead of a status. So the service
@@ -17,6 +20,8 @@ const LINGER_MS = 1000;
  * @param lastWords written before the end
  */
 export function closeGently(socket: Socket, lastWords = ''): void {
+  if (closing.has(socket)) return;
+  closing.add(socket);
   let left = MAX_DISCARDED_BYTES;
   // The parser's listener; the new one also takes the bytes that it gets past it.
   socket.removeAllListeners('data').on('data', (piece: Buffer) => {

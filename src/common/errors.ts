@@ -40,7 +40,7 @@ const catalogue = {
     status: 401,
     title: 'No valid key',
     remedy:
-      'Send Authorization: Bearer with a secret from API_KEYS or, without any, that in DATA_DIR/local-key; or change API_KEYS or AUTH on the server.',
+      'Send Authorization: Bearer with a secret from API_KEYS or, where the service keeps one, from DATA_DIR/local-key; or change API_KEYS or AUTH on the server.',
   },
   FORBIDDEN: {
     status: 403,
