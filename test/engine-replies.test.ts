@@ -164,6 +164,34 @@ describe('a stream', () => {
     await failsWith(service, CHAT, 'ENGINE_BAD_RESPONSE');
   });
 
+  it('keeps what it says before it breaks off behind a backslash', async () => {
+    const service = await startService();
+    const torn = `data: {"choices":[{"index":0,"delta":{"content":"${'a'.repeat(200)}\\`;
+    service.stub.script({ kind: 'raw', body: [STREAM.slice(0, STREAM.indexOf('data: [')), torn] });
+
+    const relayed = await readChunks(service, V1_CHAT);
+
+    expect(relayed.said()).toBe(REPLY);
+    expect(relayed.error?.code).toBe('engine_reply_cut');
+  });
+
+  const QUOTA = { code: 'insufficient_quota', message: 'Pay first.' };
+
+  it.each([
+    ['beside choices that are none', `data: ${JSON.stringify({ choices: [], error: QUOTA })}\n\n`],
+    [
+      'beside a choice that ends with it',
+      `data: ${JSON.stringify({ choices: [{ delta: {}, finish_reason: 'error' }], error: QUOTA })}\n\n`,
+    ],
+    ['in JSON', JSON.stringify({ choices: [], error: QUOTA })],
+  ])('is refused by its error %s', async (_, body) => {
+    const service = await startService();
+    service.stub.script({ kind: 'raw', body: [body] });
+
+    await failsWith(service, CHAT, 'ENGINE_QUOTA_EXCEEDED');
+    expect(service.stub.requests).toHaveLength(1);
+  });
+
   it('keeps what it says before it breaks off in the middle of an event', async () => {
     const service = await startService();
     service.stub.script({ kind: 'raw', body: [STREAM.slice(0, STREAM.indexOf('data: [')), 'data: {'] });
@@ -308,6 +336,38 @@ describe('a whole reply', () => {
     });
   });
 
+  it('keeps every part of a content that comes as events of parts', async () => {
+    const service = await startService();
+    const parts = ['', [{ type: 'text', text: 'Hello ' }], 'dear ', [{ type: 'text', text: 'world' }]];
+    const said = parts.map((content) => event({ delta: { content } }));
+    service.stub.script({ kind: 'raw', body: [...said, ...EVENTS.slice(-3)] });
+
+    const { body } = await service.post<Completion>(V1_CHAT, HELLO);
+
+    expect(body.choices[0]?.message.content).toBe('Hello dear world');
+  });
+
+  it('is the choice of index 0, wherever it stands', async () => {
+    const service = await startService();
+    const choice = (index: number, content: string): object => ({
+      index,
+      message: { content },
+      finish_reason: 'stop',
+    });
+    const body = JSON.stringify({ choices: [choice(1, '{}'), choice(0, SAID)] });
+    service.stub.script({ kind: 'raw', body: [body] });
+
+    expect(await service.post(WHOLE.path, WHOLE.body)).toMatchObject({ status: 200, body: FEEDBACK });
+  });
+
+  it('is no reply where it is torn behind a backslash', async () => {
+    const service = await startService();
+    const torn = JSON_TEXT.slice(0, JSON_TEXT.indexOf('\\', 100) + 1);
+    service.stub.script(...times(2, { kind: 'raw', body: [torn] }));
+
+    await failsWith(service, WHOLE, 'ENGINE_BAD_RESPONSE');
+  });
+
   it('is cut where it comes as events and ends before its end', async () => {
     const service = await startService();
     service.stub.script(...times(2, { kind: 'raw', body: [EVENTS.slice(0, -1).join('')] }));
@@ -386,6 +446,20 @@ describe('a reply that cannot be read', () => {
       const { body } = await failsWith(service, question, 'ENGINE_BAD_RESPONSE');
       expect(body.detail).toBe(detail);
     }
+  });
+});
+
+describe('an error whose body cannot be read', () => {
+  it.each<[string, number, 'ENGINE_OVERLOADED' | 'ENGINE_UNAUTHORIZED']>([
+    ['zstd', 503, 'ENGINE_OVERLOADED'],
+    ['gzip', 401, 'ENGINE_UNAUTHORIZED'],
+  ])('because it is not %s means what its status %i means', async (coding, status, code) => {
+    const service = await startService();
+    const headers = { 'content-encoding': coding, 'retry-after': '60' };
+    service.stub.script({ kind: 'status', status, headers, body: { message: 'not packed' } });
+
+    await failsWith(service, WHOLE, code);
+    expect(service.stub.requests).toHaveLength(1);
   });
 });
 

@@ -50,9 +50,9 @@ export async function openOnce(one: Try, request: EngineRequest): Promise<Engine
 async function post(one: Try, request: EngineRequest): Promise<WireReply> {
   const { address, guard, id } = one;
   one.request = Buffer.from(JSON.stringify(bodyOf(one, request, id)));
-  const answer = unpacked(await address.post(pathOf(request), one.request, guard), guard);
-  await refuseErrors(answer, address.dialect);
-  return answer;
+  const answer = await address.post(pathOf(request), one.request, guard);
+  await refuseErrors(answer, guard, address.dialect);
+  return unpacked(answer, guard);
 }
 
 function pathOf(request: EngineRequest): RelayPath {

@@ -6,6 +6,7 @@ import { strangeReply } from './strange-reply.js';
 import type { Tally } from './tally.js';
 import { type RunawayReason, Watchdog, type WatchBounds } from './watchdog.js';
 import {
+  abortedBy,
   errorIn,
   indexOf,
   isDone,
@@ -166,15 +167,16 @@ export class EngineStream {
     const { dialect, tally } = this.reading;
     if (typeof body.model === 'string') this.model = body.model;
     if (body.usage) tally.count(usageOf(body.usage));
-    if (!Array.isArray(body.choices)) {
-      const error = errorIn(body, dialect);
-      if (error) throw error;
+    const { choices } = body;
+    const error = choices?.length ? undefined : errorIn(body, dialect);
+    if (error) throw error;
+    if (!Array.isArray(choices)) {
       if (body.usage) return { data: JSON.stringify({ ...body, choices: [] }), ...NOTHING, isUsage: true };
       this.#passOver();
       return undefined;
     }
     this.#hasEvents = true;
-    const said = this.#listen(body.choices as readonly (WireChoice | null)[], body);
+    const said = this.#listen(choices as readonly (WireChoice | null)[], body);
     if (!said) this.#passOver();
     else this.#passedOver = 0;
     const { content, reasoning, refusal } = said ?? NOTHING;
@@ -189,12 +191,12 @@ export class EngineStream {
   }
 
   /** @returns what the first choice says, undefined where there is no choice at all */
-  #listen(choices: readonly (WireChoice | null)[], { usage }: WireBody): WireSaid | undefined {
-    const reasoningTokens = reasoningTokensOf(usage);
+  #listen(choices: readonly (WireChoice | null)[], body: WireBody): WireSaid | undefined {
+    const reasoningTokens = reasoningTokensOf(body.usage);
     let said: WireSaid | undefined;
     for (const choice of choices) {
       if (!choice) continue;
-      const own = this.#watch(choice, reasoningTokens);
+      const own = this.#watch(choice, body, reasoningTokens);
       if (indexOf(choice) === 0) said = own;
       else said ??= NOTHING;
     }
@@ -202,12 +204,12 @@ export class EngineStream {
   }
 
   /** @returns the words of the choice */
-  #watch(choice: WireChoice, reasoningTokens: number | undefined): WireSaid {
+  #watch(choice: WireChoice, body: WireBody, reasoningTokens: number | undefined): WireSaid {
     const { guard, tally, askedAt, choices } = this.reading;
     const index = indexOf(choice);
     const own = saidIn(choice.delta);
     if (index >= choices) return own;
-    if (choice.finish_reason) this.#end(index, choice);
+    if (choice.finish_reason) this.#end(index, choice, body);
     const { content, reasoning, refusal } = own;
     const said =
       content || (typeof choice.text === 'string' ? choice.text : '') || argumentsOf(choice) || refusal;
@@ -224,9 +226,9 @@ export class EngineStream {
     return own;
   }
 
-  #end(index: number, choice: WireChoice): void {
-    if (this.reading.dialect.finishOf(choice) === 'abort')
-      throw new EngineFault('cut', { seen: 'finish_reason abort' });
+  #end(index: number, choice: WireChoice, body: WireBody): void {
+    const { dialect } = this.reading;
+    if (dialect.finishOf(choice) === 'abort') throw abortedBy(body, dialect);
     this.#ended[index] = choice;
   }
 }

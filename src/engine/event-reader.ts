@@ -71,6 +71,11 @@ export class EventReader {
   }
 
   #lines(written: string): string[] {
+    if (!written.includes('\n')) {
+      // Nothing is searched twice, however small the pieces of a line are.
+      this.#keep(this.#rest + written);
+      return [];
+    }
     const text = this.#rest + written;
     const events: string[] = [];
     let from = 0;
@@ -80,9 +85,13 @@ export class EventReader {
       from = end + 1;
       end = text.indexOf('\n', from);
     }
-    this.#rest = text.slice(from);
-    if (this.#rest.length > MAX_LINE) throw new EngineFault('bad-response', { seen: 'a line without end' });
+    this.#keep(text.slice(from));
     return events;
+  }
+
+  #keep(line: string): void {
+    this.#rest = line;
+    if (line.length > MAX_LINE) throw new EngineFault('bad-response', { seen: 'a line without end' });
   }
 
   #line(line: string, events: string[]): void {
@@ -101,7 +110,7 @@ export class EventReader {
   #eventsOfJson(): string[] {
     const read = readBody(this.#rest);
     if (!read) return [];
-    return Array.isArray(read.body.choices) ? [...eventsOf(read.json, true), DONE] : [read.json];
+    return read.body.choices?.length ? [...eventsOf(read.json, true), DONE] : [read.json];
   }
 }
 

@@ -9,9 +9,12 @@ import type { ReplyGuard } from './reply-guard.js';
 import type { Tally } from './tally.js';
 import { faultOfWire, readBytes, type WireReply } from './wire.js';
 import { strangeReply } from './strange-reply.js';
+import { unpacked } from './unpacked.js';
 import {
+  abortedBy,
   engineError,
   errorIn,
+  indexOf,
   readBody,
   saidIn,
   usageOf,
@@ -23,17 +26,23 @@ import {
 export type ReadReply = Omit<EngineReply, 'maxTokens'>;
 
 /** @throws EngineFault for every status but 2xx */
-export async function refuseErrors(reply: WireReply, dialect: Dialect): Promise<void> {
+export async function refuseErrors(reply: WireReply, guard: ReplyGuard, dialect: Dialect): Promise<void> {
   const { status, headers } = reply;
   if (status >= 200 && status < 300) return;
-  const text = (await readBytes(reply)).toString('utf8');
-  let body: unknown = text;
+  throw dialect.faultOf(engineError(await errorBodyOf(reply, guard), status, headers));
+}
+
+/** What an error says: JSON, a proxy's page, or nothing where it cannot be unpacked; its status then says enough. */
+async function errorBodyOf(reply: WireReply, guard: ReplyGuard): Promise<unknown> {
+  let text = '';
   try {
-    body = JSON.parse(text);
-  } catch {
-    // A proxy's page; its status says enough.
+    text = (await readBytes(unpacked(reply, guard))).toString('utf8');
+    return JSON.parse(text);
+  } catch (thrown) {
+    const isUnreadable = thrown instanceof EngineFault && thrown.kind === 'bad-response';
+    if (isUnreadable || thrown instanceof SyntaxError) return text;
+    throw thrown;
   }
-  throw dialect.faultOf(engineError(body, status, headers));
 }
 
 /** What reading a reply that came as a whole needs besides its bytes. */
@@ -68,7 +77,7 @@ export function readWhole(
   const usage = usageOf(body.usage);
   tally.count(usage);
   const finish = choice ? dialect.finishOf(choice) : 'stop';
-  if (finish === 'abort') throw new EngineFault('cut', { seen: 'finish_reason abort' });
+  if (finish === 'abort') throw abortedBy(body, dialect);
   const answer = new AnswerReader(expected);
   answer.write(saidIn(choice?.message));
   answer.end(finish);
@@ -83,7 +92,8 @@ export function readWhole(
 
 function firstChoiceOf({ choices }: WireBody): WireChoice | undefined {
   if (!Array.isArray(choices)) return undefined;
-  return (choices as readonly (WireChoice | null)[]).find((choice) => choice !== null) ?? undefined;
+  const given = (choices as readonly (WireChoice | null)[]).filter((choice) => choice !== null);
+  return given.find((choice) => indexOf(choice) === 0) ?? given[0];
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dialect, EndedChoice, EngineError } from './dialects/dialect.js';
-import type { EngineFault } from './engine-fault.js';
+import { EngineFault } from './engine-fault.js';
 import type { Usage } from './engine-request.js';
 
 /** The fields in which engines say what a model thinks, the first that holds anything counts: SGLang's, vLLM's, others'. */
@@ -77,8 +77,11 @@ function parse(text: string): unknown {
   }
 }
 
-/** Numbers as Python writes them; a text comes first, in which they are words. */
-const NO_NUMBERS = /"(?:[^"\\]+|\\.)*(?:"|$)|-?Infinity|NaN/gs;
+/**
+ * Numbers as Python writes them; a text comes first, in which they are words. It matches a text however it is cut: one
+ * that did not would be tried again from each of its characters.
+ */
+const NO_NUMBERS = /"(?:[^"\\]+|\\(?:.|$))*(?:"|$)|-?Infinity|NaN/gs;
 
 /** What OpenAI writes for the logarithm of nothing, and vLLM too. */
 const LOG_OF_NOTHING = '-9999.0';
@@ -107,6 +110,11 @@ export function errorIn(body: WireBody, dialect: Dialect): EngineFault | undefin
   const { error, object } = body;
   const isError = (error !== undefined && error !== null) || object === 'error';
   return isError ? dialect.faultOf(engineError(error ?? body)) : undefined;
+}
+
+/** The fault of a reply whose finish reason says that the engine aborted it. */
+export function abortedBy(body: WireBody, dialect: Dialect): EngineFault {
+  return errorIn(body, dialect) ?? new EngineFault('cut', { seen: 'finish_reason abort' });
 }
 
 /** Which of the answers it is. */

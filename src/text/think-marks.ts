@@ -14,7 +14,8 @@ export interface ThinkListener {
  * comes before a `</think>` alone on its line where there was no `<think>`, because the chat template had opened the
  * block. A text that only mentions the marks stays as it is. Of a block that is never closed, all is thinking.
  *
- * Only what can still be the beginning of such a mark is held back.
+ * Only what can still be the beginning of such a mark is held back, and is looked at again with each piece; a flood of
+ * blanks, the only long thing that can be held, ends at the watchdog of the stream.
  */
 export class ThinkMarks {
   /** `start`: a mark may begin the text · `answer`: a stray closing mark may follow · `certain`: no mark counts any more. */
