@@ -98,6 +98,14 @@ describe('a chat', () => {
     await expect(listen(new LLMClient({ baseUrl: url }))).rejects.toMatchObject({ kind: 'unreachable' });
   });
 
+  it.each([
+    ['is of the first choice alone', '{"choices":[{"index":1,"delta":{"content":"No."}}]}', 'Yes.'],
+    ['may come in parts', '{"choices":[{"delta":{"content":[{"type":"text","text":"Oh, "}]}}]}', 'Oh, Yes.'],
+  ])('%s', async (_, event, said) => {
+    const url = await startStreamServer(`data: ${event}\n\n${SAID_YES}`);
+    expect(textOf(await listen(new LLMClient({ baseUrl: url })))).toBe(said);
+  });
+
   it('is whole where the blank line behind its end is missing', async () => {
     const url = await startStreamServer(SAID_YES.trimEnd());
     expect(textOf(await listen(new LLMClient({ baseUrl: url })))).toBe('Yes.');

@@ -347,6 +347,20 @@ describe('a whole reply', () => {
     expect(body.choices[0]?.message.content).toBe('Hello dear world');
   });
 
+  it('has its content as text for /v1 where it came in parts', async () => {
+    const service = await startService();
+    const content = [
+      { type: 'text', text: 'Hello ' },
+      { type: 'text', text: 'world' },
+    ];
+    const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }];
+    service.stub.script({ kind: 'raw', body: [JSON.stringify({ choices })] });
+
+    const { body } = await service.post<Completion>(V1_CHAT, HELLO);
+
+    expect(body.choices[0]?.message).toEqual({ role: 'assistant', content: 'Hello world' });
+  });
+
   it('is the choice of index 0, wherever it stands', async () => {
     const service = await startService();
     const choice = (index: number, content: string): object => ({

@@ -51,6 +51,60 @@ const streamOf = (...events: string[]): Fault => ({
   body: [...events, event({ delta: {}, finish_reason: 'stop' }), 'data: [DONE]\n\n'],
 });
 
+describe('a stream that is not as OpenAI’s API writes it', () => {
+  it('loses the choices that nobody asked for', async () => {
+    const service = await startService();
+    const other = 'data: {"choices":[{"index":1,"delta":{"content":"No."},"finish_reason":"length"}]}\n\n';
+    const both = `data: ${JSON.stringify({
+      choices: [
+        { index: 1, delta: { content: 'No.' } },
+        { index: 0, delta: { content: '!' } },
+      ],
+    })}\n\n`;
+    service.stub.script(streamOf(delta({ content: 'Hi' }), other, both));
+
+    const { chunks } = await readChunks(service, CHAT, HELLO);
+
+    const choices = chunks.flatMap((chunk) => chunk.choices);
+    expect(choices.map(({ index, delta: said }) => [index, said?.content])).toEqual([
+      [0, 'Hi'],
+      [0, '!'],
+      [0, undefined],
+    ]);
+  });
+
+  it('has its content as text where it came in parts', async () => {
+    const service = await startService();
+    const parts = (text: string): object => ({
+      content: [
+        { type: 'thinking', thinking: 'Hm.' },
+        { type: 'text', text },
+      ],
+    });
+    service.stub.script(streamOf(delta(parts('Hi')), delta(parts('!'))));
+
+    const got = await readChunks(service, CHAT, HELLO);
+
+    expect(got.said()).toBe('Hi!');
+    expect(got.chunks[0]?.choices[0]?.delta).toEqual({ content: 'Hi', reasoning_content: 'Hm.' });
+  });
+
+  it.each(['{"choices":[]}', '{"usage":{"prompt_tokens":3}}'])(
+    'is asked for once more where it fails after an event that says nothing: %s',
+    async (nothing) => {
+      const service = await startService();
+      const error = 'data: {"error":{"code":500,"message":"no"}}\n\n';
+      service.stub.script(
+        { kind: 'raw', body: [`data: ${nothing}\n\n`, ...LATER, error] },
+        streamOf(delta({ content: 'Hi' })),
+      );
+
+      expect((await readChunks(service, CHAT, HELLO)).said()).toBe('Hi');
+      expect(service.stub.requests).toHaveLength(2);
+    },
+  );
+});
+
 describe('a stream under /v1', () => {
   it('brings the events of a chat as the engine wrote them, and [DONE] last', async () => {
     const service = await startService();

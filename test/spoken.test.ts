@@ -184,6 +184,19 @@ describe('a step that breaks off within its message', () => {
     expect(resultOf(got)).toEqual(STEP);
   });
 
+  it('is asked for again where the model adds nothing', async () => {
+    const service = await startService();
+
+    const got = await stream(service, [
+      dies(upTo('in the plan?",')),
+      { kind: 'reply', content: '{}' },
+      says({ thought, evaluation }),
+    ]);
+
+    expect(resets(got)).toBe(0);
+    expect(resultOf(got)).toEqual(STEP);
+  });
+
   it('goes on as often as it breaks off', async () => {
     const service = await startService();
 

@@ -24,7 +24,8 @@ export interface ReplyListener {
   onText(piece: string): boolean;
   /**
    * Takes back what was said so far, because a try is repeated or because it was no part of the answer.
+   * @param isSameTry whether the reply that is being read goes on; a new one follows unless it does
    * @returns false where that is no longer possible
    */
-  takeBack(reason: string): boolean;
+  takeBack(reason: string, isSameTry?: boolean): boolean;
 }

@@ -1,4 +1,4 @@
-import { saidIn } from './wire-body.js';
+import { asOneText } from './wire-body.js';
 
 /** A whole reply of OpenAI's API, as far as it is turned into a stream and back. */
 interface Completion {
@@ -64,7 +64,7 @@ export function completionOf(events: readonly string[]): string {
       ...before,
       ...withoutNulls(ended),
       logprobs: null,
-      ...(delta && { message: joined(before.message, withoutParts(delta)) }),
+      ...(delta && { message: joined(before.message, asOneText(delta) as Fields) }),
       ...(text !== undefined && { text: (before.text ?? '') + text }),
     });
   }
@@ -78,18 +78,6 @@ export function completionOf(events: readonly string[]): string {
     choices: [...choices.values()].toSorted((a, b) => a.index - b.index),
     usage: chunks.findLast(({ usage }) => usage)?.usage,
   });
-}
-
-/** A delta whose content is a text, if it came as parts. */
-function withoutParts(delta: Fields): Fields {
-  if (!Array.isArray(delta.content)) return delta;
-  const { content, reasoning, refusal } = saidIn(delta);
-  return {
-    ...delta,
-    content,
-    ...(reasoning !== '' && { reasoning_content: reasoning }),
-    ...(refusal !== '' && { refusal }),
-  };
 }
 
 function joined(message: Fields = {}, delta: Fields): Fields {

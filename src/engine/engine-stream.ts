@@ -7,6 +7,7 @@ import type { Tally } from './tally.js';
 import { type RunawayReason, Watchdog, type WatchBounds } from './watchdog.js';
 import {
   abortedBy,
+  asOneText,
   errorIn,
   indexOf,
   isDone,
@@ -171,16 +172,39 @@ export class EngineStream {
     const error = choices?.length ? undefined : errorIn(body, dialect);
     if (error) throw error;
     if (!Array.isArray(choices)) {
-      if (body.usage) return { data: JSON.stringify({ ...body, choices: [] }), ...NOTHING, isUsage: true };
       this.#passOver();
-      return undefined;
+      return body.usage
+        ? { data: JSON.stringify({ ...body, choices: [] }), ...NOTHING, isUsage: true }
+        : undefined;
     }
     this.#hasEvents = true;
     const said = this.#listen(choices as readonly (WireChoice | null)[], body);
     if (!said) this.#passOver();
     else this.#passedOver = 0;
     const { content, reasoning, refusal } = said ?? NOTHING;
-    return { data: json, content, reasoning, refusal, isUsage: said === undefined };
+    const data = this.#isPlain(choices) ? json : this.#plain(body, choices);
+    return data === undefined
+      ? undefined
+      : { data, content, reasoning, refusal, isUsage: said === undefined };
+  }
+
+  /** Whether an event is as OpenAI's API writes them: no choice that was not asked for, and content as a text. */
+  #isPlain(choices: readonly (WireChoice | null)[]): boolean {
+    for (const choice of choices) {
+      if (!choice || indexOf(choice) >= this.reading.choices || Array.isArray(choice.delta?.content))
+        return false;
+    }
+    return true;
+  }
+
+  /** @returns the event as OpenAI's API would write it, undefined where nothing is left of it */
+  #plain(body: WireBody, choices: readonly (WireChoice | null)[]): string | undefined {
+    const own = choices.filter((choice) => choice !== null && indexOf(choice) < this.reading.choices);
+    if (own.length === 0 && !body.usage) return undefined;
+    const plain = own.map((choice) =>
+      choice?.delta ? { ...choice, delta: asOneText(choice.delta) } : choice,
+    );
+    return JSON.stringify({ ...body, choices: plain });
   }
 
   /** An event that is no chunk and no error, whatever it is: nothing of the reply is lost with it. */

@@ -17,7 +17,7 @@ export class OpenReply {
   ) {}
 
   /**
-   * Waits for the first event, so that what goes wrong before it can be tried again.
+   * Waits for the first event with a choice, so that what goes wrong before it can be tried again.
    * @throws EngineFault where there is none, or where it is an error
    */
   static async begin(
@@ -26,8 +26,13 @@ export class OpenReply {
     onFault: (thrown: unknown) => ServiceError,
   ): Promise<OpenReply> {
     const reply = new OpenReply(one, stream, onFault);
-    reply.#first = await stream.next();
-    if (!reply.#first) throw reply.#runaway() ?? new EngineFault('bad-response', { seen: 'no events' });
+    const first: StreamEvent[] = [];
+    while (first.every(({ isUsage }) => isUsage)) {
+      const events = await stream.next();
+      if (!events) throw reply.#runaway() ?? new EngineFault('bad-response', { seen: 'no events' });
+      first.push(...events);
+    }
+    reply.#first = first;
     one.keepOpen();
     return reply;
   }

@@ -12,10 +12,12 @@ import { strangeReply } from './strange-reply.js';
 import { unpacked } from './unpacked.js';
 import {
   abortedBy,
+  asOneText,
   engineError,
   errorIn,
   indexOf,
   readBody,
+  type ReadBody,
   saidIn,
   usageOf,
   type WireBody,
@@ -68,7 +70,7 @@ export function readWhole(
   const read = readBody(text);
   if (!read) throw strangeReply(contentType, text.slice(0, 500));
   const { body } = read;
-  const json = wellFormedJson(read.json);
+  const json = wellFormedJson(plainJson(read));
   // Vectors have no choices; everything else that has none is an error.
   const isVectors = path === '/v1/embeddings' && Array.isArray(body.data);
   const choice = isVectors ? undefined : firstChoiceOf(body);
@@ -90,6 +92,16 @@ export function readWhole(
   };
 }
 
+/** The reply's JSON with each content as one text. */
+function plainJson({ body, json }: ReadBody): string {
+  const { choices } = body;
+  if (!Array.isArray(choices)) return json;
+  const given = choices as readonly (WireChoice | null)[];
+  if (!given.some((choice) => Array.isArray(choice?.message?.content))) return json;
+  const plain = given.map((choice) => choice?.message && { ...choice, message: asOneText(choice.message) });
+  return JSON.stringify({ ...body, choices: plain });
+}
+
 function firstChoiceOf({ choices }: WireBody): WireChoice | undefined {
   if (!Array.isArray(choices)) return undefined;
   const given = (choices as readonly (WireChoice | null)[]).filter((choice) => choice !== null);
@@ -108,7 +120,7 @@ export async function readStream(
   expected: Expected,
   listener: ReplyListener | undefined,
 ): Promise<ReadReply> {
-  const answer = new AnswerReader(expected, () => listener?.takeBack(THOUGHT_ALOUD));
+  const answer = new AnswerReader(expected, () => listener?.takeBack(THOUGHT_ALOUD, true));
   const heard = (piece: string): boolean => {
     try {
       return piece === '' || (listener?.onText(piece) ?? true);

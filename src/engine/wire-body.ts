@@ -133,9 +133,16 @@ export function saidIn(text: WireText | null | undefined): WireSaid {
   return Array.isArray(content) ? withParts(said, content) : said;
 }
 
-/** The words of content that may be a list of parts; nothing for what is neither. */
-export function contentIn(content: unknown): string {
-  return saidIn({ content }).content;
+/** A message or delta as OpenAI's API writes it: with its content as one text, and the thinking in a field of its own. */
+export function asOneText(text: WireText): WireText {
+  if (!Array.isArray(text.content)) return text;
+  const { content, reasoning, refusal } = saidIn(text);
+  return {
+    ...text,
+    content,
+    ...(reasoning !== '' && { reasoning_content: reasoning }),
+    ...(refusal !== '' && { refusal }),
+  };
 }
 
 function reasoningIn(text: WireText): string {
@@ -158,7 +165,8 @@ function withParts(said: WireSaid, parts: readonly unknown[]): WireSaid {
     const { text, thinking, refusal: refused } = part as WirePart;
     if (typeof text === 'string') content += text;
     // Mistral's: a text, or parts again.
-    if (thinking !== undefined) reasoning += typeof thinking === 'string' ? thinking : contentIn(thinking);
+    if (thinking !== undefined)
+      reasoning += typeof thinking === 'string' ? thinking : saidIn({ content: thinking }).content;
     if (typeof refused === 'string') refusal += refused;
   }
   return { content, reasoning, refusal };

@@ -1,6 +1,6 @@
 import type { ChatPiece } from './answers.js';
 import { CallFailed } from './call-failed.js';
-import { choiceOf, type Completion, errorOf, textOrNull, tokensOf } from './completion.js';
+import { choiceOf, type Completion, errorOf, textOrNull, tokensOf, wordsOf } from './completion.js';
 import { cut, parseData, readEvents } from './event-stream.js';
 import { readError, refusal } from './server-error.js';
 import type { StreamedAnswer } from './wire-answer.js';
@@ -29,7 +29,7 @@ export async function* readChat(
     const error = errorOf(chunk);
     if (error !== undefined) throw refusal(readError(error, undefined, {}), root);
     const choice = choiceOf(chunk);
-    const text = textOrNull(choice?.delta?.content) ?? textOrNull(choice?.delta?.refusal);
+    const text = wordsOf(choice?.delta?.content) ?? textOrNull(choice?.delta?.refusal);
     if (text) yield { type: 'text', text };
     const { promptTokens, completionTokens } = tokensOf(chunk);
     end.model = textOrNull(chunk.model) ?? end.model;

@@ -18,6 +18,7 @@ interface CompletionText {
 
 /** The first answer in it; `text` is that of /v1/completions. */
 export interface Choice {
+  readonly index?: number;
   readonly text?: unknown;
   readonly message?: CompletionText;
   readonly delta?: CompletionText;
@@ -30,9 +31,16 @@ export interface TokenCounts {
   readonly totalTokens: number | null;
 }
 
-/** The first choice, where there is one. */
+/** The first choice, where there is one; others may come with it, or alone in an event. */
 export function choiceOf({ choices }: Completion): Choice | undefined {
-  return Array.isArray(choices) ? (choices as (Choice | undefined)[])[0] : undefined;
+  if (!Array.isArray(choices)) return undefined;
+  return (choices as (Choice | null)[]).find((choice) => choice && (choice.index ?? 0) === 0) ?? undefined;
+}
+
+/** The words of a content, which some servers write as a list of parts; null where there is neither. */
+export function wordsOf(content: unknown): string | null {
+  if (!Array.isArray(content)) return textOrNull(content);
+  return content.map((part: { readonly text?: unknown } | null) => textOrNull(part?.text) ?? '').join('');
 }
 
 /** What went wrong, where it is an error instead of an answer. */

@@ -1,6 +1,14 @@
 import { type ClientFault, wrongUse } from '../faults/fault.js';
 import { CallFailed } from './call-failed.js';
-import { choiceOf, type Choice, type Completion, errorOf, textOrNull, tokensOf } from './completion.js';
+import {
+  choiceOf,
+  type Choice,
+  type Completion,
+  errorOf,
+  textOrNull,
+  tokensOf,
+  wordsOf,
+} from './completion.js';
 import { explained } from './explained.js';
 import type { BatchOptions, Message, PromptRequest, RequestResult, Sampling } from './generation.js';
 import type { Models } from './models.js';
@@ -131,7 +139,7 @@ function readOutcome({ json, headers, attempts }: JsonAnswer, root: string): Out
       `${root} answered with JSON that is no completion: is this the address of LLM Service or of a server with OpenAI’s API?`,
       { attempts },
     );
-  const response = textOrNull(choice.text) ?? textOrNull(choice.message?.content);
+  const response = textOrNull(choice.text) ?? wordsOf(choice.message?.content);
   const missing = missingBecause(choice, response);
   const { promptTokens, completionTokens, totalTokens } = tokensOf(completion);
   return {

@@ -110,7 +110,7 @@ async function askOnce<T, I, R extends Asked>(
       request,
       fields && {
         onText: (piece) => fields.write(piece),
-        takeBack: (reason) => fields.takeBack(reason),
+        takeBack: (reason, isSameTry) => fields.takeBack(reason, isSameTry),
       },
     );
     const refused = refusedBy(reply);

@@ -92,7 +92,7 @@ async function ask(
       request,
       stream && {
         onText: (piece) => stream.write(piece),
-        takeBack: (reason) => stream.takeBack(reason),
+        takeBack: (reason, isSameTry) => stream.takeBack(reason, isSameTry),
       },
     );
     const outcome = judge(reply, filters, stream);

@@ -12,8 +12,8 @@ export function fieldEvents(call: Call): FieldSink {
     done: (path, value) => {
       begun(call).send('field.done', { path, value });
     },
-    reset: (reason) => {
-      reset(call, reason);
+    reset: (reason, isSameTry) => {
+      reset(call, reason, isSameTry);
     },
   };
 }
@@ -24,8 +24,8 @@ export function textEvents(call: Call): TextSink {
     delta: (text) => {
       begun(call).send('delta', { text });
     },
-    reset: (reason) => {
-      reset(call, reason);
+    reset: (reason, isSameTry) => {
+      reset(call, reason, isSameTry);
     },
   };
 }
@@ -36,7 +36,8 @@ export function begun({ record, openSink }: Call): Sink {
   return openSink;
 }
 
-function reset({ record, openSink }: Call, reason: string): void {
+function reset({ record, openSink }: Call, reason: string, isSameTry: boolean): void {
+  const { attempts } = record.facts;
   record.resets++;
-  openSink.send('reset', { reason, attempt: record.facts.attempts + 1 });
+  openSink.send('reset', { reason, attempt: isSameTry ? attempts : attempts + 1 });
 }

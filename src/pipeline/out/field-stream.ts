@@ -10,8 +10,11 @@ export interface FieldSink {
   delta(path: string, text: string): void;
   /** A leaf with its whole value. */
   done(path: string, value: unknown): void;
-  /** All that was sent is void. */
-  reset(reason: string): void;
+  /**
+   * All that was sent is void.
+   * @param isSameTry whether the engine's reply that is being read goes on
+   */
+  reset(reason: string, isSameTry: boolean): void;
 }
 
 /** What a reply that broke off leaves behind and what can no longer change. */
@@ -102,11 +105,12 @@ export class FieldStream {
 
   /**
    * Takes back what was sent, where that is still possible, so that the same can be asked once more.
+   * @param isSameTry whether the reply that is being read goes on
    * @returns whether it can; also where something is spoken, as long as the engine has added nothing to it
    */
-  takeBack(reason: string): boolean {
+  takeBack(reason: string, isSameTry = false): boolean {
     if (this.#isSpoken) return this.#isFresh;
-    if (this.#hasSent) this.sink.reset(reason);
+    if (this.#hasSent) this.sink.reset(reason, isSameTry);
     this.#hasSent = false;
     this.#leaves.clear();
     this.#sent.clear();
@@ -156,7 +160,7 @@ export class FieldStream {
    */
   finish(value: unknown): boolean {
     if (this.#agrees('', value)) return true;
-    if (!this.takeBack('The reply had to be read again as a whole.')) return false;
+    if (!this.takeBack('The reply had to be read again as a whole.', true)) return false;
     return this.#agrees('', value);
   }
 
@@ -202,6 +206,8 @@ export class FieldStream {
   /** Refuses a leaf that no valid reply can have. One that stands already is not taken from this reply. */
   #check(path: string, value: JsonLeaf): void {
     const { kept, begun } = this.#standing;
+    // An empty object adds nothing to what stands, which only the check of the whole sees together.
+    if (path === '' && this.#standing !== NOTHING) return;
     const field = fieldOf(path);
     if (field in kept) return;
     const text = begun[field];

@@ -1,4 +1,4 @@
-import { contentIn, REASONING_FIELDS } from '../../engine/wire-body.js';
+import { REASONING_FIELDS } from '../../engine/wire-body.js';
 import type { Block, TextFilter, TextPlace } from '../../text/text-filter.js';
 import type { Filtered, TextFilters } from '../../text/text-filters.js';
 import { mayHoldHalf, WellFormedText } from '../../text/well-formed.js';
@@ -44,7 +44,7 @@ export function filterReply(json: string, filters: TextFilters): Filtered<string
     if (choice.text !== undefined) choice.text = filtered(choice.text, 'answer');
     if (message) {
       for (const field of FIELDS) {
-        if (message[field] !== undefined) message[field] = filtered(textOf(message, field), kindOf(field));
+        if (message[field] !== undefined) message[field] = filtered(message[field], kindOf(field));
       }
       for (const { function: called } of message.tool_calls ?? []) {
         if (called) called.arguments = filtered(called.arguments, 'arguments');
@@ -53,12 +53,6 @@ export function filterReply(json: string, filters: TextFilters): Filtered<string
     withholdLogprobs(choice, filters);
   }
   return { value: JSON.stringify(reply), block };
-}
-
-/** A text of a message; content may be a list of parts, which OpenAI's API never gives. */
-function textOf(message: Message, field: (typeof FIELDS)[number]): unknown {
-  const text = message[field];
-  return field === 'content' && Array.isArray(text) ? contentIn(text) : text;
 }
 
 function kindOf(field: (typeof FIELDS)[number]): 'answer' | 'reasoning' {
@@ -171,7 +165,7 @@ class ChoiceTexts {
     for (const field of FIELDS) {
       const kind = kindOf(field);
       const place = { kind, isSpoken: true } as const;
-      const piece = textOf(delta, field);
+      const piece = delta[field];
       const passed = typeof piece === 'string' ? this.#pass(field, piece, place) : '';
       const rest = this.#rest(field);
       if (typeof piece === 'string' || rest !== '') delta[field] = passed + rest;

@@ -4,8 +4,11 @@ import type { TextFilters } from '../../text/text-filters.js';
 /** Where the text goes. */
 export interface TextSink {
   delta(text: string): void;
-  /** All that was sent is void. */
-  reset(reason: string): void;
+  /**
+   * All that was sent is void.
+   * @param isSameTry whether the engine's reply that is being read goes on
+   */
+  reset(reason: string, isSameTry: boolean): void;
 }
 
 /** Free text that is streamed is said as it comes. */
@@ -42,9 +45,12 @@ export class TextStream {
     return this.block === undefined;
   }
 
-  /** Takes back what was sent. */
-  takeBack(reason: string): true {
-    if (this.#said !== '') this.sink.reset(reason);
+  /**
+   * Takes back what was sent.
+   * @param isSameTry whether the reply that is being read goes on
+   */
+  takeBack(reason: string, isSameTry = false): true {
+    if (this.#said !== '') this.sink.reset(reason, isSameTry);
     this.#said = '';
     this.#filter = this.filters.open(SPOKEN);
     return true;
